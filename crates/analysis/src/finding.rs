@@ -1,0 +1,202 @@
+//! What an analysis finds. Reports print these and nothing else.
+
+use vminspect_bytes::Timestamp;
+use vminspect_filesystem::{DeviceNumber, FileKind, NameEncoding};
+use vminspect_guest::Coverage;
+
+use crate::digest::Digests;
+
+/// A path inside a guest, in the bytes of its filesystem.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GuestPath {
+    /// Full path: `/etc/passwd`, `vol2:/file`. Separators are `/`. In UTF-16LE names, every unit, the
+    /// separators too, has two bytes.
+    pub bytes: Vec<u8>,
+    /// Whether `bytes` is UTF-16LE.
+    pub utf16: bool,
+}
+
+impl GuestPath {
+    /// A path of bytes or UTF-16LE.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, encoding: NameEncoding) -> Self {
+        Self { bytes, utf16: encoding == NameEncoding::Utf16Le }
+    }
+
+    /// The path as text. The flag is false when a part of it is no Unicode and was replaced by U+FFFD.
+    #[must_use]
+    pub fn to_text(&self) -> (String, bool) {
+        if self.utf16 {
+            return vminspect_bytes::decode_utf16le(&self.bytes);
+        }
+        match String::from_utf8_lossy(&self.bytes) {
+            std::borrow::Cow::Borrowed(text) => (text.to_owned(), true),
+            std::borrow::Cow::Owned(text) => (text, false),
+        }
+    }
+}
+
+/// A file as one of the two sides, or a listing, has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileFacts {
+    /// Where it is.
+    pub path: GuestPath,
+    /// What it is.
+    pub kind: FileKind,
+    /// Content in bytes.
+    pub size: u64,
+    /// Hashes of the content: of regular files, where it could be read.
+    pub digests: Option<Digests>,
+    /// What the content is, as libmagic would say it, when that was asked for.
+    pub file_type: Option<String>,
+    /// Target of a symbolic link.
+    pub target: Option<Vec<u8>>,
+}
+
+/// A regular file whose content changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Modified {
+    /// Before. Its path is the same as `after`'s.
+    pub before: FileFacts,
+    /// After.
+    pub after: FileFacts,
+}
+
+/// Why two paths are one file that moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Evidence {
+    /// Same inode, generation and creation time.
+    SameFile,
+    /// Equal content that no other file of either side has.
+    SameContent,
+}
+
+/// A file that went from one path to another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Renamed {
+    /// Before.
+    pub before: FileFacts,
+    /// After.
+    pub after: FileFacts,
+    /// How we know.
+    pub evidence: Evidence,
+}
+
+/// The value of a metadata field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// The field is not there on this side.
+    Absent,
+    /// A plain number: an owner, a group, a project id, links.
+    Number(u64),
+    /// Permission bits, printed in octal.
+    Mode(u32),
+    /// A time.
+    Time(Timestamp),
+    /// Names of flags.
+    Flags(Vec<String>),
+    /// Bytes: an attribute's value, a link target.
+    Bytes(Vec<u8>),
+    /// Device numbers.
+    Device(DeviceNumber),
+}
+
+/// One field of a file's metadata that changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FieldChange {
+    /// Name of the field: `mode`, `uid`, `gid`, `modified`, `changed`, `created`, `accessed`, `flags`,
+    /// `project`, `target`, `device`, or `xattr:` and the attribute's name.
+    pub field: String,
+    /// Value before.
+    pub before: Value,
+    /// Value after.
+    pub after: Value,
+}
+
+/// A file whose metadata changed while its content did not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MetadataChange {
+    /// Where it is.
+    pub path: GuestPath,
+    /// What it is.
+    pub kind: FileKind,
+    /// What changed, sorted by field.
+    pub changes: Vec<FieldChange>,
+}
+
+/// A path that is another kind of file than before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TypeChange {
+    /// Before.
+    pub before: FileFacts,
+    /// After.
+    pub after: FileFacts,
+}
+
+/// All that changed between two guests. Every list is sorted by path.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Comparison {
+    /// Regular files that only the second has; also the new ends of renamed ones.
+    pub created: Vec<FileFacts>,
+    /// Regular files that only the first has; also the old ends of renamed ones.
+    pub deleted: Vec<FileFacts>,
+    /// Regular files whose content changed.
+    pub modified: Vec<Modified>,
+    /// Directories, links and other files that are not regular, that only the second has.
+    pub created_other: Vec<FileFacts>,
+    /// The same for the first.
+    pub deleted_other: Vec<FileFacts>,
+    /// Files of any kind that moved.
+    pub renamed: Vec<Renamed>,
+    /// Files of any kind of which only metadata changed.
+    pub metadata_changed: Vec<MetadataChange>,
+    /// Paths that are another kind of file than before.
+    pub type_changed: Vec<TypeChange>,
+    /// What could not be read on either side.
+    pub coverage: Coverage,
+    /// What it took.
+    pub statistics: Statistics,
+}
+
+impl Comparison {
+    /// Whether nothing changed, as far as could be read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.created.is_empty()
+            && self.deleted.is_empty()
+            && self.modified.is_empty()
+            && self.created_other.is_empty()
+            && self.deleted_other.is_empty()
+            && self.renamed.is_empty()
+            && self.metadata_changed.is_empty()
+            && self.type_changed.is_empty()
+    }
+}
+
+/// What an analysis took, for `--stats`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Statistics {
+    /// Files and directories of the first disk.
+    pub entries_before: u64,
+    /// Files and directories of the second disk.
+    pub entries_after: u64,
+    /// Bytes of file content that provenance proved equal.
+    pub bytes_proven_equal: u64,
+    /// Bytes of file content that were read on both sides and compared.
+    pub bytes_compared: u64,
+    /// Bytes that were hashed.
+    pub bytes_hashed: u64,
+    /// Bytes read from host files.
+    pub host_bytes_read: u64,
+}
+
+/// One row of a listing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listing {
+    /// Regular files, sorted by path.
+    pub files: Vec<FileFacts>,
+    /// What could not be read.
+    pub coverage: Coverage,
+    /// What it took.
+    pub statistics: Statistics,
+}

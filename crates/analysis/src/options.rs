@@ -1,0 +1,29 @@
+use crate::digest::Algorithm;
+use crate::filter::PathFilter;
+
+/// What a listing or comparison should do. The default is complete: every byte is proven equal or read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Hashes to compute.
+    pub algorithms: Vec<Algorithm>,
+    /// Which paths to look at.
+    pub filter: PathFilter,
+    /// Whether to say what the content of files is.
+    pub identify: bool,
+    /// Whether a change of the access time alone is a change.
+    pub access_times: bool,
+    /// Memory to stay within, in bytes; above it, tables go to temporary files.
+    pub memory: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            algorithms: vec![Algorithm::Sha1],
+            filter: PathFilter::default(),
+            identify: false,
+            access_times: false,
+            memory: 1 << 30,
+        }
+    }
+}

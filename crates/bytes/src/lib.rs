@@ -1,0 +1,34 @@
+//! The contract every layer of vminspect speaks: read-only bytes at fixed positions ([`ReadAt`]), where
+//! those bytes come from ([`Extent`], [`Origin`]), and the small tools that parsers share.
+//!
+//! Nothing in this crate knows a format, and nothing in it can write to evidence.
+
+mod byte_range;
+mod cache;
+mod differ;
+mod error;
+mod extent;
+mod host_file;
+mod mapped;
+mod memory;
+mod range_set;
+mod read_at;
+mod reader;
+mod timestamp;
+mod utf16;
+mod window;
+
+pub use byte_range::ByteRange;
+pub use cache::BlockCache;
+pub use differ::{differ, refine};
+pub use error::{Family, ReadError};
+pub use extent::{CodecId, Extent, Extents, Origin, StoreId};
+pub use host_file::{HostFile, host_bytes_read};
+pub use mapped::{Mapped, Segment, Source};
+pub use memory::Memory;
+pub use range_set::RangeSet;
+pub use read_at::{ReadAt, ReadAtExt};
+pub use reader::Reader;
+pub use timestamp::{Resolution, Timestamp};
+pub use utf16::{decode_utf16le, utf16le_units};
+pub use window::Window;

@@ -1,0 +1,16 @@
+//! A volume to a tree of files.
+//!
+//! [`FileSystem`] is the contract; [`DRIVERS`] lists the formats. Each format is one folder here.
+
+mod driver;
+mod error;
+pub mod ext;
+mod file_system;
+mod metadata;
+mod record;
+
+pub use driver::{DRIVERS, Driver, open, probe};
+pub use error::{Error, Result};
+pub use file_system::{Entries, Entry, FileSystem, Identity, NameEncoding, Scan, ScanUnit, Stream};
+pub use metadata::{Allocation, DeviceNumber, ExtendedAttribute, FileId, FileKind, Metadata, Times};
+pub use record::{Content, Place, Record, Run};

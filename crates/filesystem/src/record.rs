@@ -1,0 +1,58 @@
+use smallvec::SmallVec;
+use vminspect_bytes::ByteRange;
+
+use crate::{Error, Metadata};
+
+/// Where a run of a file's content lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// From this byte of [`crate::FileSystem::view`] on.
+    Volume(u64),
+    /// Nowhere: a hole, or blocks that were reserved and never written. Reads as zeros.
+    Zero,
+}
+
+/// A contiguous piece of a file's content, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// First position in the file.
+    pub start: u64,
+    /// Bytes.
+    pub length: u64,
+    /// Where they are.
+    pub place: Place,
+}
+
+/// How a file's content is stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// As runs, in order; what no run covers is a hole. The last run may pass the file's size.
+    Runs(SmallVec<[Run; 2]>),
+    /// Inside metadata: inline data, a fast symlink's target.
+    Inline(Box<[u8]>),
+    /// The file can only be read through [`crate::FileSystem::open`]; its bytes have no place of their own.
+    Opaque,
+    /// None: devices, pipes, sockets.
+    None,
+}
+
+/// A file as [`crate::FileSystem::scan`] yields it: everything its record says, merged from wherever the
+/// format spreads it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What the record says.
+    pub metadata: Metadata,
+    /// The record itself, on [`crate::FileSystem::view`].
+    pub place: ByteRange,
+    /// Everything else on the view that this record was made from: extent blocks, indirect blocks, the
+    /// external attribute block, the inodes that hold large attribute values. With `place` and the
+    /// filesystem's [`crate::FileSystem::layout_key`], they determine the record entirely (with its extended
+    /// attributes), but for what its content blocks hold.
+    pub depends: SmallVec<[ByteRange; 1]>,
+    /// Where the content is.
+    pub content: Content,
+    /// Whether it has extended attributes.
+    pub has_attributes: bool,
+    /// What is wrong with the record. It was read as far as it could be.
+    pub problems: Vec<Error>,
+}

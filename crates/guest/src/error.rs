@@ -1,0 +1,42 @@
+use std::fmt;
+
+/// What opening or asking a guest returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a guest could not be opened, or a path in it not be found.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// The image could not be opened.
+    Image(vminspect_image::Error),
+    /// The volumes could not be read.
+    Volume(vminspect_volume::Error),
+    /// A filesystem could not deliver.
+    FileSystem(vminspect_filesystem::Error),
+    /// No file has this path.
+    NotFound(String),
+}
+
+impl From<vminspect_image::Error> for Error {
+    fn from(error: vminspect_image::Error) -> Self {
+        Self::Image(error)
+    }
+}
+
+impl From<vminspect_filesystem::Error> for Error {
+    fn from(error: vminspect_filesystem::Error) -> Self {
+        Self::FileSystem(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(error) => error.fmt(f),
+            Self::Volume(error) => error.fmt(f),
+            Self::FileSystem(error) => error.fmt(f),
+            Self::NotFound(path) => write!(f, "{path} does not exist in the guest"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,1 @@
+//! Findings to bytes: JSON, JSON Lines, CSV, tables.
