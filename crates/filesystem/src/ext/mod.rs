@@ -1,5 +1,7 @@
 //! ext2, ext3 and ext4.
 
+mod journal;
+
 use crate::driver::Driver;
 
 /// The driver.
