@@ -30,7 +30,9 @@ impl Patterns {
     }
 
     fn is_match(&self, path: &[u8]) -> bool {
-        let as_path = |bytes| std::path::Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes));
+        let as_path = |bytes| {
+            std::path::Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
+        };
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
         self.paths.is_match(as_path(path)) || self.names.is_match(as_path(name))
     }

@@ -51,6 +51,8 @@ pub struct FileFacts {
     pub file_type: Option<String>,
     /// Target of a symbolic link.
     pub target: Option<Vec<u8>>,
+    /// Whether it is an orphan: in use, but deleted while open, so that no directory names it. Its path is made up.
+    pub orphan: bool,
 }
 
 /// A regular file whose content changed.
@@ -60,6 +62,8 @@ pub struct Modified {
     pub before: FileFacts,
     /// After.
     pub after: FileFacts,
+    /// What changed of its metadata besides, sorted by field.
+    pub metadata: Vec<FieldChange>,
 }
 
 /// Why two paths are one file that moved.
@@ -67,7 +71,7 @@ pub struct Modified {
 pub enum Evidence {
     /// Same inode, generation and creation time.
     SameFile,
-    /// Equal content that no other file of either side has.
+    /// Equal content, not empty, that only one deleted and one created file have.
     SameContent,
 }
 
@@ -80,6 +84,8 @@ pub struct Renamed {
     pub after: FileFacts,
     /// How we know.
     pub evidence: Evidence,
+    /// What changed of its metadata besides, sorted by field.
+    pub metadata: Vec<FieldChange>,
 }
 
 /// The value of a metadata field.
@@ -133,6 +139,18 @@ pub struct TypeChange {
     pub after: FileFacts,
 }
 
+/// A part of a disk that no readable filesystem accounts for, and that changed: boot code, a gap between
+/// volumes, a volume whose filesystem this version cannot read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AreaChange {
+    /// What lies there: `outside volumes`, or the volume's prefix, such as `vol2:`.
+    pub place: String,
+    /// First differing byte of the disk.
+    pub offset: u64,
+    /// Bytes up to the end of the differing part, in units of 512.
+    pub length: u64,
+}
+
 /// All that changed between two guests. Every list is sorted by path.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Comparison {
@@ -152,6 +170,8 @@ pub struct Comparison {
     pub metadata_changed: Vec<MetadataChange>,
     /// Paths that are another kind of file than before.
     pub type_changed: Vec<TypeChange>,
+    /// Parts of the disk outside any readable filesystem that changed, by offset.
+    pub areas_changed: Vec<AreaChange>,
     /// What could not be read on either side.
     pub coverage: Coverage,
     /// What it took.
@@ -170,6 +190,7 @@ impl Comparison {
             && self.renamed.is_empty()
             && self.metadata_changed.is_empty()
             && self.type_changed.is_empty()
+            && self.areas_changed.is_empty()
     }
 }
 
@@ -190,11 +211,10 @@ pub struct Statistics {
     pub host_bytes_read: u64,
 }
 
-/// One row of a listing.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listing {
-    /// Regular files, sorted by path.
-    pub files: Vec<FileFacts>,
+/// What a listing says at its end. Its rows are handed out one by one, as [`FileFacts`] of regular files in
+/// the order of their paths, since a listing of millions of files need not be in memory.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ListSummary {
     /// What could not be read.
     pub coverage: Coverage,
     /// What it took.

@@ -1,12 +1,26 @@
 //! Evidence to findings: listing, comparison, extraction.
 
+mod batch;
+mod compare;
+mod compare_volume;
+mod content;
 mod digest;
+mod facts;
 mod filter;
 pub mod finding;
+mod hashing;
+mod list;
+mod metadata_changes;
 mod options;
 mod progress;
+mod rename;
+mod second;
+mod tree;
+mod walk;
 
+pub use compare::compare;
 pub use digest::{Algorithm, Digest, Digests, Hasher};
 pub use filter::PathFilter;
+pub use list::{RowSink, list};
 pub use options::Options;
 pub use progress::{Progress, Silent, Stage};

@@ -35,13 +35,8 @@ impl<K: Hash + Eq + Copy> BlockCache<K> {
     /// A cache that holds at most `budget` bytes of blocks.
     #[must_use]
     pub fn new(budget: usize) -> Self {
-        let shard = || Shard {
-            index: HashMap::new(),
-            slots: Vec::new(),
-            hand: 0,
-            bytes: 0,
-            budget: budget / SHARDS,
-        };
+        let shard =
+            || Shard { index: HashMap::new(), slots: Vec::new(), hand: 0, bytes: 0, budget: budget / SHARDS };
         Self { shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(), hasher: FixedState::default() }
     }
 

@@ -93,7 +93,8 @@ fn differing_units(chunk: ByteRange, left: &[u8], right: &[u8], unit: u64) -> Ra
     let mut start = chunk.start();
     while start < chunk.end() {
         let end = (start - start % unit).saturating_add(unit).min(chunk.end());
-        let index = |position: u64| usize::try_from(position.saturating_sub(chunk.start())).unwrap_or(usize::MAX);
+        let index =
+            |position: u64| usize::try_from(position.saturating_sub(chunk.start())).unwrap_or(usize::MAX);
         let range = index(start)..index(end);
         if left.get(range.clone()) != right.get(range) {
             set.insert(ByteRange::new(start, end));

@@ -81,7 +81,12 @@ impl ReadError {
 
     /// A read of `length` bytes at `offset` of something that holds `available` bytes.
     #[must_use]
-    pub fn past_end(structure: impl Into<Cow<'static, str>>, offset: u64, length: u64, available: u64) -> Self {
+    pub fn past_end(
+        structure: impl Into<Cow<'static, str>>,
+        offset: u64,
+        length: u64,
+        available: u64,
+    ) -> Self {
         Self::corrupt(structure)
             .at(offset)
             .expected(format!("{length} bytes"))

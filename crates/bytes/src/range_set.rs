@@ -92,7 +92,8 @@ impl RangeSet {
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let mut both = Self::new();
-        let (mut left, mut right) = (self.ranges.iter().copied().peekable(), other.ranges.iter().copied().peekable());
+        let (mut left, mut right) =
+            (self.ranges.iter().copied().peekable(), other.ranges.iter().copied().peekable());
         while let (Some(a), Some(b)) = (left.peek().copied(), right.peek().copied()) {
             both.insert(a.intersection(b));
             if a.end() <= b.end() {

@@ -71,11 +71,16 @@ impl Timestamp {
             return None;
         }
         let days = days_from_civil(i64::from(year), i64::from(month), i64::from(day));
-        let of_day = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second) + i64::from(fine / 100);
+        let of_day =
+            i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second) + i64::from(fine / 100);
         Some(Self {
             seconds: days * 86_400 + of_day,
             nanoseconds: u32::from(fine % 100) * 10_000_000,
-            resolution: if ten_milliseconds.is_some() { Resolution::TenMilliseconds } else { Resolution::TwoSeconds },
+            resolution: if ten_milliseconds.is_some() {
+                Resolution::TenMilliseconds
+            } else {
+                Resolution::TwoSeconds
+            },
         })
     }
 
@@ -106,7 +111,11 @@ impl PartialOrd for Timestamp {
 
 impl Ord for Timestamp {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.seconds, self.nanoseconds, self.resolution).cmp(&(other.seconds, other.nanoseconds, other.resolution))
+        (self.seconds, self.nanoseconds, self.resolution).cmp(&(
+            other.seconds,
+            other.nanoseconds,
+            other.resolution,
+        ))
     }
 }
 

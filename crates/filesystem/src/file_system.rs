@@ -100,6 +100,11 @@ pub trait FileSystem: Send + Sync {
     /// What was found wrong, or noteworthy, while the filesystem was opened.
     fn problems(&self) -> Vec<Error>;
 
+    /// Whether a file is the filesystem's own, such as ext's journal: in use though no directory names it.
+    fn is_internal(&self, _record: &Record) -> bool {
+        false
+    }
+
     /// What the filesystem records of a file.
     ///
     /// # Errors

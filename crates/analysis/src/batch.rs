@@ -1,0 +1,63 @@
+//! Pieces of files put together into spans that are read at once, in storage order.
+
+use vminspect_bytes::ByteRange;
+
+/// Longest span: two of them, one for each side, stay in a core's second-level cache.
+pub(crate) const SPAN: u64 = 512 << 10;
+/// Bytes that nobody asked for are read when they are fewer than another read costs.
+const GAP: u64 = 8 << 10;
+
+/// A stored piece of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    /// Where it lies on the view. At most [`SPAN`] long.
+    pub(crate) range: ByteRange,
+    /// Whose it is: an index that the caller knows.
+    pub(crate) owner: u32,
+}
+
+/// Pieces that one read delivers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch {
+    /// What to read.
+    pub(crate) span: ByteRange,
+    /// The pieces, as a range of the sorted list.
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
+
+/// Cuts `range` into pieces of at most [`SPAN`] bytes.
+pub(crate) fn cut(range: ByteRange, owner: u32, pieces: &mut Vec<Piece>) {
+    let mut start = range.start();
+    while start < range.end() {
+        let range = ByteRange::at(start, SPAN.min(range.end() - start));
+        pieces.push(Piece { range, owner });
+        start = range.end();
+    }
+}
+
+/// Sorts pieces into storage order and gathers neighbours into batches.
+pub(crate) fn gather(pieces: &mut [Piece]) -> Vec<Batch> {
+    pieces.sort_unstable_by_key(|piece| (piece.range, piece.owner));
+    let mut batches: Vec<Batch> = Vec::new();
+    for (position, piece) in pieces.iter().enumerate() {
+        if let Some(last) = batches.last_mut() {
+            let joined = ByteRange::new(last.span.start(), last.span.end().max(piece.range.end()));
+            let near = piece.range.start() <= last.span.end().saturating_add(GAP);
+            if near && joined.len() <= SPAN {
+                last.span = joined;
+                last.count += 1;
+                continue;
+            }
+        }
+        batches.push(Batch { span: piece.range, first: position, count: 1 });
+    }
+    batches
+}
+
+/// The bytes of `range` in a buffer that holds `span`.
+pub(crate) fn slice<'a>(buffer: &'a [u8], span: ByteRange, range: ByteRange) -> &'a [u8] {
+    let start = usize::try_from(range.start().saturating_sub(span.start())).unwrap_or(usize::MAX);
+    let length = usize::try_from(range.len()).unwrap_or(usize::MAX);
+    buffer.get(start..start.saturating_add(length)).unwrap_or_default()
+}

@@ -1,0 +1,312 @@
+//! Compares two filesystems.
+
+use std::sync::Arc;
+
+use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
+use vminspect_guest::{Coverage, GuestVolume};
+
+use crate::content::{Counters, SharedContent, compare_shared, contents_differ};
+use crate::facts::{Identifier, Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
+use crate::finding::{Comparison, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange};
+use crate::hashing::hash_versions;
+use crate::metadata_changes::metadata_changes;
+use crate::rename::{Candidate, find_renames};
+use crate::second::{Found, Second};
+use crate::tree::Tree;
+use crate::walk::{Namespace, Pair, Path, Side, Walked, walk_both, walk_one};
+use crate::{Options, Progress, Stage};
+
+/// One side of a comparison of volumes.
+#[derive(Clone, Copy)]
+pub(crate) struct VolumeSide<'a> {
+    /// The image as the user named it.
+    pub(crate) image: &'a str,
+    pub(crate) volume: &'a GuestVolume,
+    pub(crate) filesystem: &'a Arc<dyn FileSystem>,
+}
+
+/// What a comparison shares among its volumes.
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) identifier: Option<&'a Identifier>,
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) counters: Counters,
+}
+
+impl Context<'_> {
+    fn knowing(&self) -> Knowing<'_> {
+        Knowing::new(self.options, self.identifier)
+    }
+
+    fn takes(&self, path: &[u8], filesystem: &dyn FileSystem) -> bool {
+        self.options.filter.takes_all()
+            || self.options.filter.takes(&GuestPath::new(path.to_vec(), filesystem.name_encoding()))
+    }
+}
+
+/// Adds everything of a volume that only one side has.
+pub(crate) fn add_one_sided(
+    context: &Context<'_>,
+    side: VolumeSide<'_>,
+    created: bool,
+    found: &mut Comparison,
+) {
+    let filesystem = &**side.filesystem;
+    context.progress.stage(Stage::Walking, 0);
+    let tree = Tree::read(filesystem, context.progress);
+    let mut paths = Vec::new();
+    let problems = walk_one(&tree, filesystem.root(), &Namespace::of(side.volume), &mut |bytes, each| {
+        if context.takes(&bytes, filesystem) {
+            paths.push(Path { bytes, file: each.node.id });
+        }
+    });
+    add_problems(side.image, problems, &mut found.coverage);
+    let entries = tree.nodes().len() as u64;
+    let statistics = &mut found.statistics;
+    let count = if created { &mut statistics.entries_after } else { &mut statistics.entries_before };
+    *count = count.saturating_add(entries);
+    let list = all_facts(context, side, &tree, paths, &mut found.coverage);
+    let (regular, other) = list
+        .into_iter()
+        .map(|(facts, _)| facts)
+        .partition::<Vec<_>, _>(|facts| facts.kind == FileKind::Regular);
+    if created {
+        found.created.extend(regular);
+        found.created_other.extend(other);
+    } else {
+        found.deleted.extend(regular);
+        found.deleted_other.extend(other);
+    }
+}
+
+/// Adds all that differs between two volumes.
+pub(crate) fn compare_volumes(
+    context: &Context<'_>,
+    before: VolumeSide<'_>,
+    after: VolumeSide<'_>,
+    found: &mut Comparison,
+) {
+    let (a, b) = (&**before.filesystem, &**after.filesystem);
+    let expected = a.identity().files.unwrap_or(0);
+    context.progress.stage(Stage::Walking, expected);
+    let first = Tree::read(a, context.progress);
+    context.progress.stage(Stage::WalkingSecond, 0);
+    let second = Second::read(a, &first, b, context.progress);
+    found.statistics.entries_before += first.nodes().len() as u64;
+    found.statistics.entries_after += second.len();
+    let shared = compare_shared(a, &first, b, &second, &context.counters, context.progress);
+    let modified = |id: FileId| {
+        first.find(id).is_some_and(|position| shared.is_modified(position))
+            || shared.unreadable.binary_search(&id).is_ok()
+    };
+    let namespaces = (Namespace::of(before.volume), Namespace::of(after.volume));
+    let mut walked =
+        walk_both(&first, &second, (a.root(), b.root()), (&namespaces.0, &namespaces.1), &modified);
+    let [problems_before, problems_after] = std::mem::take(&mut walked.problems);
+    add_problems(before.image, problems_before, &mut found.coverage);
+    add_problems(after.image, problems_after, &mut found.coverage);
+    walked.before.retain(|path| context.takes(&path.bytes, a));
+    walked.after.retain(|path| context.takes(&path.bytes, b));
+    walked.both.retain(|pair| context.takes(&pair.bytes, b));
+    let comparing = Comparing { context, before, after, first: &first, second: &second, shared: &shared };
+    comparing.add(walked, found);
+}
+
+pub(crate) fn add_problems(image: &str, problems: Vec<(Vec<u8>, Error)>, coverage: &mut Coverage) {
+    for (place, error) in problems {
+        coverage.add_error(image, &place, error.family(), &error);
+    }
+}
+
+/// Facts of paths of one side, sorted by path, each with its file.
+fn all_facts(
+    context: &Context<'_>,
+    side: VolumeSide<'_>,
+    tree: &dyn Side,
+    mut paths: Vec<Path>,
+    coverage: &mut Coverage,
+) -> Vec<(FileFacts, FileId)> {
+    paths.sort_by(|x, y| x.bytes.cmp(&y.bytes));
+    let files: Vec<Found<'_>> = paths.iter().filter_map(|path| tree.lookup(path.file)).collect();
+    let known = know_files(&**side.filesystem, &files, &context.knowing(), context.progress);
+    let mut list = Vec::with_capacity(paths.len());
+    for path in paths {
+        let Some(found) = tree.lookup(path.file) else { continue };
+        let known = known_of(&known, path.file, side.image, &path.bytes, coverage);
+        list.push((facts(&**side.filesystem, found, path.bytes, known), path.file));
+    }
+    list
+}
+
+fn known_of(known: &KnownFiles, file: FileId, image: &str, path: &[u8], coverage: &mut Coverage) -> Known {
+    match known.get(&file) {
+        Some(Ok(known)) => known.clone(),
+        Some(Err(error)) => {
+            coverage.add_error(image, path, error.family(), error);
+            Known::default()
+        }
+        None => Known::default(),
+    }
+}
+
+/// What became of a pair of files at one path.
+enum Outcome {
+    Equal,
+    Metadata(MetadataChange),
+    Modified(Modified),
+    Type(TypeChange),
+}
+
+struct Comparing<'a> {
+    context: &'a Context<'a>,
+    before: VolumeSide<'a>,
+    after: VolumeSide<'a>,
+    first: &'a Tree,
+    second: &'a Second<'a>,
+    shared: &'a SharedContent,
+}
+
+impl Comparing<'_> {
+    fn add(&self, walked: Walked, found: &mut Comparison) {
+        let coverage = &mut found.coverage;
+        let outcomes = in_parallel(&walked.both, |pair| {
+            let mut coverage = Coverage::default();
+            let outcome = self.outcome(pair, &mut coverage);
+            (outcome, coverage)
+        });
+        for (outcome, more) in outcomes {
+            coverage.extend(more);
+            match outcome {
+                Outcome::Equal => {}
+                Outcome::Metadata(change) => found.metadata_changed.push(change),
+                Outcome::Modified(modified) => found.modified.push(modified),
+                Outcome::Type(change) => found.type_changed.push(change),
+            }
+        }
+        let deleted = all_facts(self.context, self.before, self.first, walked.before, coverage);
+        let created = all_facts(self.context, self.after, self.second, walked.after, coverage);
+        found.renamed.extend(self.renames(&deleted, &created));
+        split(deleted, &mut found.deleted, &mut found.deleted_other);
+        split(created, &mut found.created, &mut found.created_other);
+    }
+
+    fn outcome(&self, pair: &Pair, coverage: &mut Coverage) -> Outcome {
+        let (Some(x), Some(y)) = (self.first.lookup(pair.before), self.second.find(pair.after)) else {
+            return Outcome::Equal;
+        };
+        if x.node.kind != y.node.kind {
+            return Outcome::Type(TypeChange {
+                before: self.fact(self.before, x, pair, coverage),
+                after: self.fact(self.after, y, pair, coverage),
+            });
+        }
+        let metadata = self.metadata(pair, coverage);
+        if x.node.kind == FileKind::Regular && self.differs(pair, x, y, coverage) {
+            let (old, new) = self.versions(pair, coverage);
+            return Outcome::Modified(Modified {
+                before: facts(&**self.before.filesystem, x, pair.bytes.clone(), old),
+                after: facts(&**self.after.filesystem, y, pair.bytes.clone(), new),
+                metadata,
+            });
+        }
+        if metadata.is_empty() {
+            return Outcome::Equal;
+        }
+        let path = GuestPath::new(pair.bytes.clone(), self.after.filesystem.name_encoding());
+        Outcome::Metadata(MetadataChange { path, kind: y.node.kind, changes: metadata })
+    }
+
+    fn differs(&self, pair: &Pair, x: Found<'_>, y: Found<'_>, coverage: &mut Coverage) -> bool {
+        if pair.before == pair.after && y.same_record {
+            let position = self.first.find(pair.before).unwrap_or(usize::MAX);
+            if self.shared.is_modified(position) {
+                return true;
+            }
+            if self.shared.unreadable.binary_search(&pair.before).is_err() {
+                return false;
+            }
+        }
+        if x.node.size != y.node.size {
+            return true;
+        }
+        let (a, b) = (&**self.before.filesystem, &**self.after.filesystem);
+        match contents_differ(a, pair.before, b, pair.after, &self.context.counters) {
+            Ok(differs) => differs,
+            Err(error) => {
+                coverage.add_error(self.after.image, &pair.bytes, error.family(), &error);
+                false
+            }
+        }
+    }
+
+    fn metadata(&self, pair: &Pair, coverage: &mut Coverage) -> Vec<crate::finding::FieldChange> {
+        let before = (&**self.before.filesystem, pair.before);
+        let after = (&**self.after.filesystem, pair.after);
+        metadata_changes(before, after, self.context.options.access_times).unwrap_or_else(|error| {
+            coverage.add_error(self.after.image, &pair.bytes, error.family(), &error);
+            Vec::new()
+        })
+    }
+
+    /// Hashes both versions of a modified file.
+    fn versions(&self, pair: &Pair, coverage: &mut Coverage) -> (Known, Known) {
+        let (a, b) = (&**self.before.filesystem, &**self.after.filesystem);
+        let opened = (a.open(pair.before, Stream::Data), b.open(pair.after, Stream::Data));
+        let (x, y) = match &opened {
+            (Ok(x), Ok(y)) => hash_versions(&**x, &**y, &self.context.options.algorithms),
+            (x, y) => {
+                let error = |side: &Result<_, Error>| side.as_ref().err().cloned();
+                let unread = Error::NotFound("the other version".to_owned());
+                (Err(error(x).unwrap_or(unread.clone())), Err(error(y).unwrap_or(unread)))
+            }
+        };
+        let knowing = self.context.knowing();
+        let mut known = |result: Result<_, Error>, side: VolumeSide<'_>, file| match result {
+            Ok(digests) => {
+                Known { digests: Some(digests), file_type: file_type(&**side.filesystem, file, &knowing) }
+            }
+            Err(error) => {
+                coverage.add_error(side.image, &pair.bytes, error.family(), &error);
+                Known::default()
+            }
+        };
+        (known(x, self.before, pair.before), known(y, self.after, pair.after))
+    }
+
+    fn fact(
+        &self,
+        side: VolumeSide<'_>,
+        found: Found<'_>,
+        pair: &Pair,
+        coverage: &mut Coverage,
+    ) -> FileFacts {
+        let known = know_files(&**side.filesystem, &[found], &self.context.knowing(), self.context.progress);
+        let known = known_of(&known, found.node.id, side.image, &pair.bytes, coverage);
+        facts(&**side.filesystem, found, pair.bytes.clone(), known)
+    }
+
+    fn renames(&self, deleted: &[(FileFacts, FileId)], created: &[(FileFacts, FileId)]) -> Vec<Renamed> {
+        let (a, b) = (&**self.before.filesystem, &**self.after.filesystem);
+        let old: Vec<Candidate<'_>> =
+            deleted.iter().map(|(facts, file)| Candidate { facts, file: *file }).collect();
+        let new: Vec<Candidate<'_>> =
+            created.iter().map(|(facts, file)| Candidate { facts, file: *file }).collect();
+        let same_bytes = |x, y| matches!(contents_differ(a, x, b, y, &self.context.counters), Ok(false));
+        let pairs = find_renames(a, &old, b, &new, &same_bytes);
+        pairs
+            .into_iter()
+            .filter_map(|(x, y, evidence)| {
+                let ((before, old), (after, new)) = (deleted.get(x)?, created.get(y)?);
+                let metadata = metadata_changes((a, *old), (b, *new), self.context.options.access_times)
+                    .unwrap_or_default();
+                Some(Renamed { before: before.clone(), after: after.clone(), evidence, metadata })
+            })
+            .collect()
+    }
+}
+
+fn split(list: Vec<(FileFacts, FileId)>, regular: &mut Vec<FileFacts>, other: &mut Vec<FileFacts>) {
+    for (facts, _) in list {
+        if facts.kind == FileKind::Regular { regular.push(facts) } else { other.push(facts) }
+    }
+}

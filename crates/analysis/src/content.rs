@@ -1,0 +1,201 @@
+//! Whether two files have equal content: proven by provenance, or read on both sides.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rayon::prelude::*;
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, differ};
+use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
+
+use crate::Progress;
+use crate::batch::{Batch, Piece, cut, gather, slice};
+use crate::second::Second;
+use crate::tree::{Node, Tree};
+
+thread_local! {
+    /// Buffers of this thread for the two sides, kept so that their pages need not be cleared again.
+    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// Bytes that were compared, and how.
+#[derive(Default, Debug)]
+pub(crate) struct Counters {
+    pub(crate) proven: AtomicU64,
+    pub(crate) compared: AtomicU64,
+}
+
+/// What is known of the content of files whose records both disks share.
+pub(crate) struct SharedContent {
+    /// By position in the first tree: whether the content differs.
+    modified: Vec<AtomicBool>,
+    /// Files of which a part could not be read on one side or both, so that nobody knows.
+    pub(crate) unreadable: Vec<FileId>,
+}
+
+impl SharedContent {
+    /// Whether the content of the file at `position` in the first tree differs.
+    pub(crate) fn is_modified(&self, position: usize) -> bool {
+        self.modified.get(position).is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    fn mark(&self, position: u32) {
+        if let Some(flag) = self.modified.get(position as usize) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Compares the content of all files whose records both disks share: it lies at the same places of both
+/// views, so only where these may differ has it to be read.
+pub(crate) fn compare_shared(
+    before: &dyn FileSystem,
+    first: &Tree,
+    after: &dyn FileSystem,
+    second: &Second<'_>,
+    counters: &Counters,
+    progress: &dyn Progress,
+) -> SharedContent {
+    let mut shared = SharedContent {
+        modified: first.nodes().iter().map(|_| AtomicBool::new(false)).collect(),
+        unreadable: Vec::new(),
+    };
+    let mut pieces = Vec::new();
+    let mut opaque = Vec::new();
+    let (mut total, mut doubtful) = (0_u64, 0_u64);
+    for (position, node) in second.shared_nodes() {
+        if !has_content(node) {
+            continue;
+        }
+        if node.is_opaque() {
+            opaque.push(node);
+            continue;
+        }
+        let owner = u32::try_from(position).unwrap_or(u32::MAX);
+        for piece in first.pieces(node) {
+            total = total.saturating_add(piece.len());
+            for range in second.differing().within(piece) {
+                doubtful = doubtful.saturating_add(range.len());
+                cut(range, owner, &mut pieces);
+            }
+        }
+    }
+    counters.proven.fetch_add(total.saturating_sub(doubtful), Ordering::Relaxed);
+    counters.compared.fetch_add(doubtful, Ordering::Relaxed);
+    progress.stage(crate::Stage::Comparing, doubtful);
+    let batches = gather(&mut pieces);
+    let sides = (&**before.view(), &**after.view());
+    let failed: Vec<u32> = batches
+        .par_iter()
+        .flat_map_iter(|batch| {
+            let failed = compare_batch(sides, batch, &pieces, &shared);
+            progress.advance(batch.span.len());
+            failed
+        })
+        .collect();
+    let by_reading: Vec<(FileId, Option<bool>)> = opaque
+        .par_iter()
+        .map(|node| (node.id, contents_differ(before, node.id, after, node.id, counters).ok()))
+        .collect();
+    for (id, differs) in by_reading {
+        match (differs, first.find(id).and_then(|position| u32::try_from(position).ok())) {
+            (Some(true), Some(position)) => shared.mark(position),
+            (None, _) => shared.unreadable.push(id),
+            _ => {}
+        }
+    }
+    let nodes = first.nodes();
+    shared
+        .unreadable
+        .extend(failed.iter().filter_map(|owner| nodes.get(*owner as usize)).map(|node| node.id));
+    shared.unreadable.sort_unstable();
+    shared.unreadable.dedup();
+    shared
+}
+
+fn has_content(node: &Node) -> bool {
+    matches!(node.kind, FileKind::Regular | FileKind::Symlink) && !node.is_inline() && !node.is_internal()
+}
+
+/// Compares the pieces of a batch; returns the owners of those that could not be read.
+fn compare_batch(
+    sides: (&dyn ReadAt, &dyn ReadAt),
+    batch: &Batch,
+    pieces: &[Piece],
+    shared: &SharedContent,
+) -> Vec<u32> {
+    let pieces = pieces.get(batch.first..batch.first.saturating_add(batch.count)).unwrap_or_default();
+    if pieces.iter().all(|piece| shared.is_modified(piece.owner as usize)) {
+        return Vec::new();
+    }
+    BUFFERS.with_borrow_mut(|(left, right)| {
+        if read_both(sides, batch.span, left, right).is_ok() {
+            if left != right {
+                for piece in pieces {
+                    if slice(left, batch.span, piece.range) != slice(right, batch.span, piece.range) {
+                        shared.mark(piece.owner);
+                    }
+                }
+            }
+            return Vec::new();
+        }
+        // Something in the span is unreadable: find out whose it is.
+        let mut failed = Vec::new();
+        for piece in pieces {
+            match read_both(sides, piece.range, left, right) {
+                Ok(()) if left != right => shared.mark(piece.owner),
+                Ok(()) => {}
+                Err(_) => failed.push(piece.owner),
+            }
+        }
+        failed
+    })
+}
+
+fn read_both(
+    sides: (&dyn ReadAt, &dyn ReadAt),
+    range: ByteRange,
+    left: &mut Vec<u8>,
+    right: &mut Vec<u8>,
+) -> Result<(), vminspect_bytes::ReadError> {
+    let length = usize::try_from(range.len()).unwrap_or(0);
+    left.resize(length, 0);
+    right.resize(length, 0);
+    sides.0.read_exact_at(range.start(), left)?;
+    sides.1.read_exact_at(range.start(), right)
+}
+
+/// Whether two files have different content. Only what their origins do not prove equal is read.
+///
+/// # Errors
+/// When a part that is not proven equal cannot be read and no difference was found before it.
+pub(crate) fn contents_differ(
+    before: &dyn FileSystem,
+    x: FileId,
+    after: &dyn FileSystem,
+    y: FileId,
+    counters: &Counters,
+) -> Result<bool, Error> {
+    let (left, right) = (before.open(x, Stream::Data)?, after.open(y, Stream::Data)?);
+    if left.len() != right.len() {
+        return Ok(true);
+    }
+    // A mapping that cannot be read proves nothing: read all of it.
+    let doubtful = differ(&*left, &*right).unwrap_or_else(|_| RangeSet::of(ByteRange::at(0, left.len())));
+    counters.proven.fetch_add(left.len().saturating_sub(doubtful.total()), Ordering::Relaxed);
+    let mut pieces = Vec::new();
+    for range in doubtful.ranges() {
+        cut(*range, 0, &mut pieces);
+    }
+    let mut failure = None;
+    for piece in pieces {
+        counters.compared.fetch_add(piece.range.len(), Ordering::Relaxed);
+        let differs = BUFFERS
+            .with_borrow_mut(|(a, b)| read_both((&*left, &*right), piece.range, a, b).map(|()| a != b));
+        match differs {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    failure.map_or(Ok(false), |error| Err(error.into()))
+}

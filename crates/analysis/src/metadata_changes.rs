@@ -1,0 +1,120 @@
+//! What changed in the metadata of a file, field by field.
+
+use vminspect_filesystem::{DeviceNumber, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata};
+
+use crate::finding::{FieldChange, Value};
+
+/// Names of inode flags as `chattr` and the kernel's documentation give them. Flags that only say how the
+/// content is stored (extents, htree index, inline data) are left out: they are no change that a user made.
+const FLAGS: &[(u64, &str)] = &[
+    (0x1, "secure_deletion"),
+    (0x2, "undelete"),
+    (0x4, "compressed"),
+    (0x8, "synchronous"),
+    (0x10, "immutable"),
+    (0x20, "append_only"),
+    (0x40, "no_dump"),
+    (0x80, "no_atime"),
+    (0x800, "encrypted"),
+    (0x4000, "journal_data"),
+    (0x8000, "no_tail"),
+    (0x1_0000, "synchronous_directory"),
+    (0x2_0000, "top_of_hierarchy"),
+    (0x10_0000, "verity"),
+    (0x80_0000, "no_copy_on_write"),
+    (0x200_0000, "dax"),
+    (0x2000_0000, "project_inherit"),
+    (0x4000_0000, "casefold"),
+];
+
+fn flag_names(flags: u64) -> Vec<String> {
+    FLAGS.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
+}
+
+/// Compares the metadata of a file on two disks.
+///
+/// # Errors
+/// When a record or its attributes cannot be read on either side.
+pub(crate) fn metadata_changes(
+    before: (&dyn FileSystem, FileId),
+    after: (&dyn FileSystem, FileId),
+    access_times: bool,
+) -> Result<Vec<FieldChange>, Error> {
+    let (x, y) = (before.0.record(before.1)?, after.0.record(after.1)?);
+    let mut changes = field_changes(&x.metadata, &y.metadata, access_times);
+    if x.has_attributes || y.has_attributes {
+        attribute_changes(&before.0.attributes(before.1)?, &after.0.attributes(after.1)?, &mut changes);
+    }
+    if x.metadata.kind == FileKind::Symlink && y.metadata.kind == FileKind::Symlink {
+        let targets = (before.0.read_link(before.1)?, after.0.read_link(after.1)?);
+        if targets.0 != targets.1 {
+            push(&mut changes, "target", Value::Bytes(targets.0), Value::Bytes(targets.1));
+        }
+    }
+    changes.sort_by(|a, b| a.field.cmp(&b.field));
+    Ok(changes)
+}
+
+fn push(changes: &mut Vec<FieldChange>, field: impl Into<String>, before: Value, after: Value) {
+    changes.push(FieldChange { field: field.into(), before, after });
+}
+
+fn field_changes(x: &Metadata, y: &Metadata, access_times: bool) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    let mut compare = |field: &str, before: Value, after: Value| {
+        if before != after {
+            push(&mut changes, field, before, after);
+        }
+    };
+    let number = |value: u32| Value::Number(value.into());
+    compare("mode", Value::Mode(x.mode & 0o7777), Value::Mode(y.mode & 0o7777));
+    compare("uid", number(x.uid), number(y.uid));
+    compare("gid", number(x.gid), number(y.gid));
+    compare("project", project(x.project), project(y.project));
+    if x.kind != FileKind::Directory {
+        compare("links", number(x.links), number(y.links));
+    }
+    compare("flags", Value::Flags(flag_names(x.flags)), Value::Flags(flag_names(y.flags)));
+    compare("device", device(x.device), device(y.device));
+    let time = |time: Option<_>| time.map_or(Value::Absent, Value::Time);
+    compare("modified", time(x.times.modified), time(y.times.modified));
+    compare("changed", time(x.times.changed), time(y.times.changed));
+    compare("created", time(x.times.created), time(y.times.created));
+    if access_times || !changes.is_empty() {
+        if x.times.accessed != y.times.accessed {
+            push(&mut changes, "accessed", time(x.times.accessed), time(y.times.accessed));
+        }
+    }
+    changes
+}
+
+fn project(project: Option<u32>) -> Value {
+    // A filesystem without projects, and project 0, say the same.
+    project.filter(|id| *id != 0).map_or(Value::Absent, |id| Value::Number(id.into()))
+}
+
+fn device(device: Option<DeviceNumber>) -> Value {
+    device.map_or(Value::Absent, Value::Device)
+}
+
+/// Merges two sorted lists of attributes.
+fn attribute_changes(x: &[ExtendedAttribute], y: &[ExtendedAttribute], changes: &mut Vec<FieldChange>) {
+    let value = |list: &[ExtendedAttribute], name: &[u8]| {
+        list.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.value.clone())
+    };
+    let mut names: Vec<&[u8]> = x.iter().chain(y).map(|attribute| attribute.name.as_slice()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let (old, new) = (value(x, name), value(y, name));
+        if old != new {
+            let field = format!("xattr:{}", String::from_utf8_lossy(name));
+            push(
+                changes,
+                field,
+                old.map_or(Value::Absent, Value::Bytes),
+                new.map_or(Value::Absent, Value::Bytes),
+            );
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The tree of the second disk, told as what differs from the first.
+
+use foldhash::{HashSet, HashSetExt};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, differ, refine};
+use vminspect_filesystem::{FileId, FileKind, FileSystem};
+
+use crate::Progress;
+use crate::tree::{Directory, Node, Tree};
+
+/// Granularity at which records are told apart: the smallest record of any filesystem (an ext2 inode).
+const RECORD_UNIT: u64 = 128;
+/// Granularity at which directories and other metadata blocks are told apart.
+const BLOCK_UNIT: u64 = 1024;
+
+/// The second disk's tree over the first's.
+pub(crate) struct Second<'a> {
+    first: &'a Tree,
+    /// What differs: records that changed or are new, and directories whose entries did.
+    own: Tree,
+    /// Files of the first whose records the second does not have any more.
+    gone: HashSet<FileId>,
+    /// Whether records that `own` does not have are those of the first.
+    shares: bool,
+    /// Where the views of both may differ, from their origins.
+    differing: RangeSet,
+}
+
+/// A node of the second disk and the tree that it is in.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) tree: &'a Tree,
+    /// Whether the record is the very one of the first disk, so that its metadata is equal.
+    pub(crate) same_record: bool,
+}
+
+impl<'a> Second<'a> {
+    /// Reads of the second filesystem what differs from the first, whose tree is `first`.
+    pub(crate) fn read(
+        before: &dyn FileSystem,
+        first: &'a Tree,
+        after: &dyn FileSystem,
+        progress: &dyn Progress,
+    ) -> Self {
+        // Where tables that map a side are damaged, nothing is proven: everything may differ.
+        let differing = differ(&**before.view(), &**after.view())
+            .unwrap_or_else(|_| RangeSet::of(ByteRange::at(0, before.view().len().max(after.view().len()))));
+        let mut second = Self { first, own: Tree::default(), gone: HashSet::new(), shares: false, differing };
+        if before.layout_key() == after.layout_key() && before.name_encoding() == after.name_encoding() {
+            second.shares = true;
+            second.read_differing(before, after);
+        } else {
+            second.own = Tree::read(after, progress);
+        }
+        second
+    }
+
+    fn read_differing(&mut self, before: &dyn FileSystem, after: &dyn FileSystem) {
+        let (a, b) = (&**before.view(), &**after.view());
+        let areas = self.differing.intersection(&after.record_areas());
+        let records = refine(a, b, &areas, RECORD_UNIT);
+        self.own = Tree::read_areas(after, &records);
+        self.find_gone(&records, &before.record_areas(), &after.record_areas());
+        self.read_dependents(a, b, after);
+        self.read_directories(a, b, after);
+        let (first, own, gone) = (self.first, &mut self.own, &self.gone);
+        own.add_missing(after, &|id| first.find(id).is_some() && !gone.contains(&id));
+    }
+
+    /// Finds files of the first whose record was overwritten with one that is not in use, or lies in a part
+    /// of the record table that the second does not use.
+    fn find_gone(&mut self, changed: &RangeSet, before: &RangeSet, after: &RangeSet) {
+        let shrunk = before != after;
+        for node in self.first.nodes() {
+            let place = ByteRange::at(node.place, self.first.record_length.max(1));
+            let changed =
+                changed.intersects(place) || (shrunk && !after.covers(ByteRange::at(node.place, 1)));
+            if changed && self.own.find(node.id).is_none() {
+                self.gone.insert(node.id);
+            }
+        }
+    }
+
+    /// Reads records whose own bytes are equal, but not those of the blocks that they refer to.
+    fn read_dependents(&mut self, a: &dyn ReadAt, b: &dyn ReadAt, after: &dyn FileSystem) {
+        let doubtful: RangeSet =
+            sorted_ranges(self.first.depends.iter().flat_map(|(_, ranges)| ranges.iter().copied()))
+                .intersection(&self.differing);
+        if doubtful.is_empty() {
+            return;
+        }
+        let changed = refine(a, b, &doubtful, BLOCK_UNIT);
+        let files: Vec<FileId> = self
+            .first
+            .depends
+            .iter()
+            .filter(|(id, ranges)| {
+                ranges.iter().any(|range| changed.intersects(*range)) && self.is_shared(*id)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        self.own.add_files(after, &files, false);
+    }
+
+    /// Reads directories whose record is the same, but not what its blocks hold.
+    fn read_directories(&mut self, a: &dyn ReadAt, b: &dyn ReadAt, after: &dyn FileSystem) {
+        let directories = || {
+            let shared = |node: &&Node| node.kind == FileKind::Directory && self.is_shared(node.id);
+            self.first.nodes().iter().filter(shared)
+        };
+        let doubtful =
+            sorted_ranges(directories().flat_map(|node| self.blocks(node))).intersection(&self.differing);
+        let changed = refine(a, b, &doubtful, BLOCK_UNIT);
+        let files: Vec<FileId> = directories()
+            .filter(|node| node.is_opaque() || self.blocks(node).any(|block| changed.intersects(block)))
+            .map(|node| node.id)
+            .collect();
+        self.own.add_files(after, &files, true);
+    }
+
+    fn blocks(&self, node: &'a Node) -> impl Iterator<Item = ByteRange> {
+        self.first.pieces(node)
+    }
+
+    /// Whether the record of a file of the first serves for the second.
+    fn is_shared(&self, id: FileId) -> bool {
+        self.shares && self.own.find(id).is_none() && !self.gone.contains(&id)
+    }
+
+    /// Where both views may differ, from their origins.
+    pub(crate) fn differing(&self) -> &RangeSet {
+        &self.differing
+    }
+
+    /// Nodes of the first whose record, and so the place of whose content, is that of the second.
+    pub(crate) fn shared_nodes(&self) -> impl Iterator<Item = (usize, &'a Node)> {
+        self.first.nodes().iter().enumerate().filter(|(_, node)| {
+            self.shares
+                && !self.gone.contains(&node.id)
+                && self.own.node(node.id).is_none_or(Node::has_same_record)
+        })
+    }
+
+    /// The node of a file on the second disk.
+    pub(crate) fn find(&self, id: FileId) -> Option<Found<'_>> {
+        if let Some(node) = self.own.node(id) {
+            return Some(Found { node, tree: &self.own, same_record: node.has_same_record() });
+        }
+        if !self.is_shared(id) {
+            return None;
+        }
+        self.first.node(id).map(|node| Found { node, tree: self.first, same_record: true })
+    }
+
+    /// The names in a directory of the second disk.
+    pub(crate) fn directory(&self, found: Found<'a>) -> Directory<'a> {
+        found.tree.directory(found.node)
+    }
+
+    /// What is wrong on the second disk: its own problems, and those it shares with the first.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &(Option<FileId>, vminspect_filesystem::Error)> {
+        let shared = self.first.problems.iter().filter(|(id, _)| match id {
+            Some(id) => self.is_shared(*id),
+            None => self.shares,
+        });
+        self.own.problems.iter().chain(shared)
+    }
+
+    /// How many files the second disk has.
+    pub(crate) fn len(&self) -> u64 {
+        let shared = if self.shares {
+            self.first.nodes().iter().filter(|node| self.is_shared(node.id)).count()
+        } else {
+            0
+        };
+        (self.own.nodes().len() as u64).saturating_add(shared as u64)
+    }
+
+    /// All nodes of the second disk: its own, then those it shares.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Found<'_>> {
+        let own = self.own.nodes().iter().map(|node| Found {
+            node,
+            tree: &self.own,
+            same_record: node.has_same_record(),
+        });
+        let shared = self.first.nodes().iter().filter(|node| self.is_shared(node.id)).map(|node| Found {
+            node,
+            tree: self.first,
+            same_record: true,
+        });
+        own.chain(shared)
+    }
+}
+
+/// The set of ranges that come in any order.
+fn sorted_ranges(ranges: impl Iterator<Item = ByteRange>) -> RangeSet {
+    let mut ranges: Vec<ByteRange> = ranges.collect();
+    ranges.sort_unstable();
+    ranges.into_iter().collect()
+}

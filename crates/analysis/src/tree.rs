@@ -1,0 +1,397 @@
+//! The tree of one filesystem in memory: every record and every name, compactly.
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use rayon::prelude::*;
+use smallvec::SmallVec;
+use vminspect_bytes::{ByteRange, RangeSet};
+use vminspect_filesystem::{
+    Allocation, Content, Error, FileId, FileKind, FileSystem, Place, Record, Run, ScanUnit,
+};
+
+use crate::Progress;
+
+/// A file: what the comparison needs of its record. Some 48 bytes; its names and runs are in its [`Part`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    pub(crate) id: FileId,
+    pub(crate) size: u64,
+    /// Start of the record on the view.
+    pub(crate) place: u64,
+    runs_at: u32,
+    runs_count: u32,
+    entries_at: u32,
+    entries_count: u32,
+    part: u32,
+    pub(crate) kind: FileKind,
+    bits: u8,
+}
+
+const INLINE: u8 = 1;
+const OPAQUE: u8 = 2;
+const ORPHAN: u8 = 4;
+const SAME_RECORD: u8 = 8;
+const INTERNAL: u8 = 16;
+
+impl Node {
+    /// Whether the content lies in the record itself, or in metadata that it depends on.
+    pub(crate) fn is_inline(&self) -> bool {
+        self.bits & INLINE != 0
+    }
+
+    /// Whether the content has no runs of its own and can only be read through the filesystem.
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.bits & OPAQUE != 0
+    }
+
+    /// Whether it is in use though no directory names it.
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.bits & ORPHAN != 0
+    }
+
+    /// Whether it stands for a record that is the same on the other disk, though its entries are not.
+    pub(crate) fn has_same_record(&self) -> bool {
+        self.bits & SAME_RECORD != 0
+    }
+
+    /// Whether it is the filesystem's own.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.bits & INTERNAL != 0
+    }
+}
+
+/// A name in a directory.
+#[derive(Clone, Copy, Debug)]
+struct Name {
+    child: FileId,
+    at: u32,
+    length: u32,
+}
+
+/// What one scan unit yielded.
+#[derive(Default, Debug)]
+struct Part {
+    runs: Vec<Run>,
+    entries: Vec<Name>,
+    names: Vec<u8>,
+}
+
+/// The names of one directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Directory<'a> {
+    entries: &'a [Name],
+    names: &'a [u8],
+}
+
+impl<'a> Directory<'a> {
+    pub(crate) const EMPTY: Self = Self { entries: &[], names: &[] };
+
+    /// Each name and the file it names, as stored.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a [u8], FileId)> {
+        self.entries.iter().map(move |entry| (self.name(entry), entry.child))
+    }
+
+    fn name(self, entry: &Name) -> &'a [u8] {
+        let start = entry.at as usize;
+        self.names.get(start..start.saturating_add(entry.length as usize)).unwrap_or_default()
+    }
+
+    /// The same, sorted by name. Equal names stay in the order in which they are stored.
+    pub(crate) fn sorted(self) -> Vec<(&'a [u8], FileId)> {
+        let mut entries: Vec<_> = self.iter().collect();
+        entries.sort_by_key(|(name, _)| *name);
+        entries
+    }
+
+    /// Whether both are the very same list, not merely an equal one.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        std::ptr::eq(self.entries, other.entries)
+    }
+}
+
+/// Finds nodes by file id.
+#[derive(Debug)]
+enum Index {
+    /// By id, where ids are dense. Holds position + 1; 0 for none.
+    Dense(Vec<u32>),
+    Sparse(HashMap<FileId, u32>),
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::Dense(Vec::new())
+    }
+}
+
+/// Ids may be this many times as many as nodes for a dense index.
+const DENSE_FACTOR: u64 = 32;
+
+impl Index {
+    fn new(nodes: &[Node]) -> Self {
+        let highest = nodes.iter().map(|node| node.id.0).max().unwrap_or(0);
+        if highest > (nodes.len() as u64).saturating_mul(DENSE_FACTOR).max(1 << 16) {
+            let mut map = HashMap::with_capacity(nodes.len());
+            for (position, node) in (0_u32..).zip(nodes) {
+                map.insert(node.id, position);
+            }
+            return Self::Sparse(map);
+        }
+        let mut slots = vec![0; usize::try_from(highest).unwrap_or(0).saturating_add(1)];
+        for (position, node) in (1_u32..).zip(nodes) {
+            if let Some(slot) = usize::try_from(node.id.0).ok().and_then(|id| slots.get_mut(id)) {
+                *slot = position;
+            }
+        }
+        Self::Dense(slots)
+    }
+
+    fn get(&self, id: FileId) -> Option<usize> {
+        match self {
+            Self::Dense(slots) => {
+                let slot = slots.get(usize::try_from(id.0).ok()?)?;
+                (*slot as usize).checked_sub(1)
+            }
+            Self::Sparse(map) => map.get(&id).map(|position| *position as usize),
+        }
+    }
+}
+
+/// The records and names of one filesystem, or of the part of it that differs from another.
+#[derive(Default, Debug)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    parts: Vec<Part>,
+    index: Index,
+    /// What records were made from besides themselves, sorted by id; most have nothing.
+    pub(crate) depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
+    /// What is wrong, by file where it is one file's.
+    pub(crate) problems: Vec<(Option<FileId>, Error)>,
+    /// Length of the longest record.
+    pub(crate) record_length: u64,
+}
+
+/// What one task yields.
+#[derive(Default)]
+struct Built {
+    nodes: Vec<Node>,
+    part: Part,
+    depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
+    problems: Vec<(Option<FileId>, Error)>,
+    record_length: u64,
+}
+
+impl Built {
+    fn add(&mut self, filesystem: &dyn FileSystem, record: Record, bits: u8) {
+        let id = record.metadata.id;
+        let mut node = Node {
+            id,
+            size: record.metadata.size,
+            place: record.place.start(),
+            runs_at: position(&self.part.runs),
+            runs_count: 0,
+            entries_at: position(&self.part.entries),
+            entries_count: 0,
+            part: 0,
+            kind: record.metadata.kind,
+            bits,
+        };
+        self.record_length = self.record_length.max(record.place.len());
+        match &record.content {
+            Content::Runs(runs) => {
+                let stored = runs.iter().filter(|run| run.place != Place::Zero);
+                self.part.runs.extend(stored);
+                node.runs_count = position(&self.part.runs).saturating_sub(node.runs_at);
+            }
+            Content::Inline(_) => node.bits |= INLINE,
+            Content::Opaque => node.bits |= OPAQUE,
+            Content::None => {}
+        }
+        if record.metadata.allocation == Allocation::Orphan {
+            node.bits |= ORPHAN;
+        }
+        if filesystem.is_internal(&record) {
+            node.bits |= INTERNAL;
+        } else if node.kind == FileKind::Directory {
+            self.add_entries(filesystem, &record);
+            node.entries_count = position(&self.part.entries).saturating_sub(node.entries_at);
+        }
+        self.nodes.push(node);
+        self.problems.extend(record.problems.into_iter().map(|problem| (Some(id), problem)));
+        if !record.depends.is_empty() {
+            self.depends.push((id, record.depends));
+        }
+    }
+
+    fn add_entries(&mut self, filesystem: &dyn FileSystem, record: &Record) {
+        let id = record.metadata.id;
+        let entries = match filesystem.entries_of(record) {
+            Ok(entries) => entries,
+            Err(error) => return self.problems.push((Some(id), error)),
+        };
+        for entry in entries {
+            match entry {
+                Ok(entry) => {
+                    let at = position(&self.part.names);
+                    self.part.names.extend_from_slice(&entry.name);
+                    let length = position(&self.part.names).saturating_sub(at);
+                    self.part.entries.push(Name { child: entry.id, at, length });
+                }
+                Err(error) => self.problems.push((Some(id), error)),
+            }
+        }
+    }
+}
+
+/// Units hold a few thousand records, and a directory's names less than 4 GiB: positions fit 32 bits.
+fn position<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
+}
+
+impl Tree {
+    /// Reads every record and every directory of a filesystem.
+    pub(crate) fn read(filesystem: &dyn FileSystem, progress: &dyn Progress) -> Self {
+        let scan = filesystem.scan(None, false);
+        let built: Vec<Built> = scan
+            .units
+            .par_iter()
+            .map(|unit| {
+                let built = build_unit(filesystem, &scan.visit, unit);
+                progress.advance(built.nodes.len() as u64);
+                built
+            })
+            .collect();
+        let mut tree = Self::default();
+        tree.problems.extend(scan.problems.into_iter().map(|problem| (None, problem)));
+        tree.append(built);
+        tree.add_missing(filesystem, &|_| false);
+        tree
+    }
+
+    /// Reads the records that lie in `areas`, with their directories.
+    pub(crate) fn read_areas(filesystem: &dyn FileSystem, areas: &RangeSet) -> Self {
+        let scan = filesystem.scan(Some(areas), false);
+        let built: Vec<Built> =
+            scan.units.par_iter().map(|unit| build_unit(filesystem, &scan.visit, unit)).collect();
+        let mut tree = Self::default();
+        tree.problems.extend(scan.problems.into_iter().map(|problem| (None, problem)));
+        tree.append(built);
+        tree
+    }
+
+    /// Reads single files, with their directories, that are not in the tree yet. `same_record` says that
+    /// their records, though not their entries, are those of the other disk.
+    pub(crate) fn add_files(&mut self, filesystem: &dyn FileSystem, files: &[FileId], same_record: bool) {
+        let bits = if same_record { SAME_RECORD } else { 0 };
+        let built: Vec<Built> = files
+            .par_chunks(64)
+            .map(|chunk| {
+                let mut built = Built::default();
+                for file in chunk {
+                    match filesystem.record(*file) {
+                        Ok(record) if record.metadata.allocation != Allocation::Deleted => {
+                            built.add(filesystem, record, bits);
+                        }
+                        Ok(_) => {}
+                        Err(error) => built.problems.push((Some(*file), error)),
+                    }
+                }
+                built
+            })
+            .collect();
+        self.append(built);
+    }
+
+    /// Reads files that directories name but no scan yielded: records that the filesystem counts as never
+    /// used. Goes on until none is left, since they may be directories. `known` tells of files that are
+    /// not in this tree but need not be.
+    pub(crate) fn add_missing(&mut self, filesystem: &dyn FileSystem, known: &dyn Fn(FileId) -> bool) {
+        let mut tried = HashSet::new();
+        loop {
+            let mut missing = Vec::new();
+            for entry in self.parts.iter().flat_map(|part| &part.entries) {
+                if self.find(entry.child).is_none() && !known(entry.child) && tried.insert(entry.child) {
+                    missing.push(entry.child);
+                }
+            }
+            if missing.is_empty() {
+                return;
+            }
+            self.add_files(filesystem, &missing, false);
+        }
+    }
+
+    fn append(&mut self, built: Vec<Built>) {
+        self.nodes.reserve_exact(built.iter().map(|each| each.nodes.len()).sum());
+        for mut each in built {
+            let part = position(&self.parts);
+            self.nodes.extend(each.nodes.iter().map(|node| Node { part, ..*node }));
+            each.part.runs.shrink_to_fit();
+            each.part.entries.shrink_to_fit();
+            each.part.names.shrink_to_fit();
+            self.parts.push(each.part);
+            self.depends.append(&mut each.depends);
+            self.problems.append(&mut each.problems);
+            self.record_length = self.record_length.max(each.record_length);
+        }
+        self.depends.sort_by_key(|(id, _)| *id);
+        self.index = Index::new(&self.nodes);
+    }
+
+    /// Every node, in storage order.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Position of a file in [`Tree::nodes`].
+    pub(crate) fn find(&self, id: FileId) -> Option<usize> {
+        self.index.get(id)
+    }
+
+    /// The node of a file.
+    pub(crate) fn node(&self, id: FileId) -> Option<&Node> {
+        self.nodes.get(self.find(id)?)
+    }
+
+    /// The stored runs of a node of this tree, holes left out.
+    pub(crate) fn runs(&self, node: &Node) -> &[Run] {
+        let start = node.runs_at as usize;
+        self.parts
+            .get(node.part as usize)
+            .and_then(|part| part.runs.get(start..start.saturating_add(node.runs_count as usize)))
+            .unwrap_or_default()
+    }
+
+    /// The stored pieces of a node's content on the view, cut to its size.
+    pub(crate) fn pieces(&self, node: &Node) -> impl Iterator<Item = ByteRange> {
+        let size = node.size;
+        self.runs(node).iter().filter_map(move |run| match run.place {
+            Place::Volume(at) => Some(ByteRange::at(at, run.length.min(size.saturating_sub(run.start)))),
+            Place::Zero => None,
+        })
+    }
+
+    /// The names in a directory of this tree.
+    pub(crate) fn directory(&self, node: &Node) -> Directory<'_> {
+        let start = node.entries_at as usize;
+        let end = start.saturating_add(node.entries_count as usize);
+        match self.parts.get(node.part as usize) {
+            Some(part) => {
+                Directory { entries: part.entries.get(start..end).unwrap_or_default(), names: &part.names }
+            }
+            None => Directory::EMPTY,
+        }
+    }
+}
+
+#[expect(clippy::borrowed_box, reason = "the visitor is a box in `Scan`")]
+fn build_unit(
+    filesystem: &dyn FileSystem,
+    visit: &Box<dyn Fn(&ScanUnit, &mut dyn FnMut(Result<Record, Error>)) + Send + Sync + '_>,
+    unit: &ScanUnit,
+) -> Built {
+    let mut built = Built::default();
+    visit(unit, &mut |record| match record {
+        Ok(record) => built.add(filesystem, record, 0),
+        Err(error) => built.problems.push((None, error)),
+    });
+    built
+}
