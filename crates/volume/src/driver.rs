@@ -13,8 +13,11 @@ pub struct Driver {
     /// An `Err` means that the disk could not be read, not that it has another scheme.
     pub probe: fn(&dyn ReadAt) -> Result<bool>,
     /// Reads the volumes.
-    pub open: fn(Arc<dyn ReadAt>) -> Result<VolumeTable>,
+    pub open: fn(&Arc<dyn ReadAt>) -> Result<VolumeTable>,
 }
 
 /// Every scheme, in the order in which they are probed.
-pub static DRIVERS: &[Driver] = &[];
+///
+/// GPT comes first, since a protective master boot record stands in front of it; the tables of other machines
+/// come before MBR, since some of their disks carry its signature.
+pub static DRIVERS: &[Driver] = &[crate::gpt::DRIVER, crate::foreign::DRIVER, crate::mbr::DRIVER];

@@ -45,11 +45,12 @@ impl VolumeTable {
     /// Reads the volumes of `disk`. A disk without a partition table is one volume.
     ///
     /// # Errors
-    /// When the disk cannot be read.
+    /// When the disk cannot be read, both copies of its GPT are destroyed, or it has the partition table of a
+    /// machine that is not supported. [`VolumeTable::whole`] is what is left then.
     pub fn read(disk: Arc<dyn ReadAt>) -> Result<Self> {
         for driver in DRIVERS {
             if (driver.probe)(&*disk)? {
-                return (driver.open)(disk);
+                return (driver.open)(&disk);
             }
         }
         Ok(Self::whole(disk))
@@ -68,12 +69,6 @@ impl VolumeTable {
             range: ByteRange::at(0, disk.len()),
             bytes: disk,
         };
-        Self {
-            scheme: "none",
-            sector_size: 512,
-            disk_id: None,
-            volumes: vec![volume],
-            problems: Vec::new(),
-        }
+        Self { scheme: "none", sector_size: 512, disk_id: None, volumes: vec![volume], problems: Vec::new() }
     }
 }

@@ -1,0 +1,3 @@
+//! Partition tables as tools and other people made them.
+
+mod corpus;
