@@ -1,1 +1,24 @@
-//! Findings to bytes: JSON, JSON Lines, CSV, tables.
+//! Findings to bytes: JSON, JSON Lines, CSV and tables for people.
+//!
+//! Everything is written as it comes; no report is built in memory first. Names from a guest are hostile
+//! text: [`escape`] keeps them from steering a terminal or a spreadsheet.
+
+pub mod attribute;
+pub mod coverage;
+pub mod csv;
+pub mod escape;
+mod fields;
+pub mod info;
+pub mod json;
+pub mod jsonl;
+pub mod manifest;
+pub mod path;
+mod report;
+pub mod table;
+pub mod time;
+mod value;
+mod writer;
+
+pub use fields::Fields;
+pub use report::{ExtractionSummary, Format, ListingReport, comparison, listing};
+pub use writer::{JsonWriter, Layout};

@@ -1,0 +1,219 @@
+//! CSV after RFC 4180: one header that never changes, lines ended by CR LF, and no field that a spreadsheet
+//! would run.
+
+use std::io::{self, Write};
+
+use vminspect_analysis::Algorithm;
+use vminspect_analysis::finding::{Comparison, FieldChange, FileFacts, GuestPath};
+use vminspect_guest::Coverage;
+
+use crate::report::ListingReport;
+use crate::{escape, json, value};
+
+const LISTING: &str = "path,path_hex,size,type,sha1,sha256,md5,blake3,orphan";
+
+const COMPARISON: &str = "finding,path,path_hex,original_path,original_path_hex,evidence,kind,original_kind,\
+size,original_size,type,original_type,sha1,original_sha1,sha256,original_sha256,md5,original_md5,blake3,\
+original_blake3,target,original_target,orphan,field,before,after";
+
+/// A line that is being written, field by field.
+struct Line<'a, W> {
+    out: &'a mut W,
+    first: bool,
+}
+
+impl<W: Write> Line<'_, W> {
+    fn field(&mut self, text: &str) -> io::Result<()> {
+        if !std::mem::take(&mut self.first) {
+            self.out.write_all(b",")?;
+        }
+        self.out.write_all(escape::csv(text).as_bytes())
+    }
+
+    fn path(&mut self, path: Option<&GuestPath>) -> io::Result<()> {
+        let (text, exact) = path.map_or((String::new(), true), GuestPath::to_text);
+        self.field(&text)?;
+        match path {
+            Some(path) if !exact => self.field(&escape::to_hex(&path.bytes)),
+            _ => self.field(""),
+        }
+    }
+
+    fn size(&mut self, facts: Option<&FileFacts>) -> io::Result<()> {
+        self.field(&facts.map_or_else(String::new, |facts| facts.size.to_string()))
+    }
+
+    fn file_type(&mut self, facts: Option<&FileFacts>) -> io::Result<()> {
+        self.field(facts.and_then(|facts| facts.file_type.as_deref()).unwrap_or_default())
+    }
+
+    fn digest(&mut self, facts: Option<&FileFacts>, algorithm: Algorithm) -> io::Result<()> {
+        let digest =
+            facts.and_then(|facts| facts.digests.as_ref()).and_then(|digests| digests.get(algorithm));
+        self.field(&digest.map_or_else(String::new, vminspect_analysis::Digest::to_hex))
+    }
+
+    fn target(&mut self, facts: Option<&FileFacts>) -> io::Result<()> {
+        let target = facts.and_then(|facts| facts.target.as_deref()).unwrap_or_default();
+        self.field(&String::from_utf8_lossy(target))
+    }
+
+    fn orphan(&mut self, facts: Option<&FileFacts>) -> io::Result<()> {
+        self.field(if facts.is_some_and(|facts| facts.orphan) { "true" } else { "" })
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.out.write_all(b"\r\n")
+    }
+}
+
+/// What one line of a comparison tells.
+#[derive(Default)]
+struct Row<'a> {
+    finding: &'static str,
+    path: Option<&'a GuestPath>,
+    original_path: Option<&'a GuestPath>,
+    evidence: &'static str,
+    kind: &'static str,
+    original_kind: &'static str,
+    after: Option<&'a FileFacts>,
+    before: Option<&'a FileFacts>,
+    change: Option<&'a FieldChange>,
+}
+
+impl<'a> Row<'a> {
+    fn created(finding: &'static str, facts: &'a FileFacts) -> Self {
+        Self {
+            finding,
+            path: Some(&facts.path),
+            kind: facts.kind.as_str(),
+            after: Some(facts),
+            ..Self::default()
+        }
+    }
+
+    fn deleted(finding: &'static str, facts: &'a FileFacts) -> Self {
+        Self {
+            finding,
+            path: Some(&facts.path),
+            original_kind: facts.kind.as_str(),
+            before: Some(facts),
+            ..Self::default()
+        }
+    }
+
+    fn changed(finding: &'static str, before: &'a FileFacts, after: &'a FileFacts) -> Self {
+        let original_kind = before.kind.as_str();
+        Self { before: Some(before), original_kind, ..Self::created(finding, after) }
+    }
+
+    fn write<W: Write>(&self, out: &mut W) -> io::Result<()> {
+        let mut line = Line { out, first: true };
+        line.field(self.finding)?;
+        line.path(self.path)?;
+        line.path(self.original_path)?;
+        [self.evidence, self.kind, self.original_kind].iter().try_for_each(|text| line.field(text))?;
+        line.size(self.after)?;
+        line.size(self.before)?;
+        line.file_type(self.after)?;
+        line.file_type(self.before)?;
+        for algorithm in Algorithm::ALL {
+            line.digest(self.after, algorithm)?;
+            line.digest(self.before, algorithm)?;
+        }
+        line.target(self.after)?;
+        line.target(self.before)?;
+        line.orphan(self.after.or(self.before))?;
+        match self.change {
+            Some(change) => {
+                line.field(&change.field)?;
+                line.field(&value::one_line(&change.field, &change.before))?;
+                line.field(&value::one_line(&change.field, &change.after))?;
+            }
+            None => ["", "", ""].iter().try_for_each(|text| line.field(text))?,
+        }
+        line.end()
+    }
+}
+
+/// One line for each field of metadata that changed.
+fn field_lines<W: Write>(
+    out: &mut W,
+    path: &GuestPath,
+    kind: &'static str,
+    changes: &[FieldChange],
+) -> io::Result<()> {
+    for change in changes {
+        let row = Row {
+            finding: "metadata_changed",
+            path: Some(path),
+            kind,
+            change: Some(change),
+            ..Row::default()
+        };
+        row.write(out)?;
+    }
+    Ok(())
+}
+
+/// Prints a comparison: one line a file, and one for each field of metadata that changed.
+///
+/// # Errors
+/// Those of the output.
+pub fn comparison<W: Write>(mut out: W, comparison: &Comparison) -> io::Result<()> {
+    let out = &mut out;
+    write!(out, "{COMPARISON}\r\n")?;
+    comparison.created.iter().try_for_each(|each| Row::created("created", each).write(out))?;
+    comparison.deleted.iter().try_for_each(|each| Row::deleted("deleted", each).write(out))?;
+    for each in &comparison.modified {
+        Row::changed("modified", &each.before, &each.after).write(out)?;
+        field_lines(out, &each.after.path, each.after.kind.as_str(), &each.metadata)?;
+    }
+    comparison.created_other.iter().try_for_each(|each| Row::created("created_other", each).write(out))?;
+    comparison.deleted_other.iter().try_for_each(|each| Row::deleted("deleted_other", each).write(out))?;
+    for each in &comparison.renamed {
+        let row = Row::changed("renamed", &each.before, &each.after);
+        let evidence = json::evidence(each.evidence);
+        Row { original_path: Some(&each.before.path), evidence, ..row }.write(out)?;
+        field_lines(out, &each.after.path, each.after.kind.as_str(), &each.metadata)?;
+    }
+    for each in &comparison.metadata_changed {
+        field_lines(out, &each.path, each.kind.as_str(), &each.changes)?;
+    }
+    for each in &comparison.type_changed {
+        Row::changed("type_changed", &each.before, &each.after).write(out)?;
+    }
+    out.flush()
+}
+
+/// Prints a listing.
+pub struct Listing<W> {
+    out: W,
+}
+
+impl<W: Write> Listing<W> {
+    /// Begins with the header.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn new(mut out: W) -> io::Result<Self> {
+        write!(out, "{LISTING}\r\n")?;
+        Ok(Self { out })
+    }
+}
+
+impl<W: Write> ListingReport for Listing<W> {
+    fn row(&mut self, facts: &FileFacts) -> io::Result<()> {
+        let mut line = Line { out: &mut self.out, first: true };
+        line.path(Some(&facts.path))?;
+        line.size(Some(facts))?;
+        line.file_type(Some(facts))?;
+        Algorithm::ALL.iter().try_for_each(|algorithm| line.digest(Some(facts), *algorithm))?;
+        line.orphan(Some(facts))?;
+        line.end()
+    }
+
+    fn finish(&mut self, _: &Coverage) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,195 @@
+//! Text from a guest, made harmless for where it goes.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Writes bytes as lower-case hexadecimal digits.
+///
+/// # Errors
+/// Those of the output.
+pub fn hex(out: &mut (impl Write + ?Sized), bytes: &[u8]) -> io::Result<()> {
+    let mut text = [0; 128];
+    for chunk in bytes.chunks(text.len() / 2) {
+        for (pair, byte) in text.chunks_exact_mut(2).zip(chunk) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        out.write_all(&text[..chunk.len() * 2])?;
+    }
+    Ok(())
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+/// Whether a character acts on a terminal or a text view instead of being seen: controls, and the format
+/// characters that reorder or hide text.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether every byte stands for itself inside a JSON string.
+fn is_plain_json(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e) && *byte != b'"' && *byte != b'\\')
+}
+
+/// Writes a JSON string with its quotes. Besides what JSON asks for, characters that steer a terminal or
+/// reorder text are written as `\uXXXX`, which every reader undoes.
+///
+/// # Errors
+/// Those of the output.
+pub fn json(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
+    out.write_all(b"\"")?;
+    if is_plain_json(text.as_bytes()) {
+        out.write_all(text.as_bytes())?;
+    } else {
+        json_slowly(out, text)?;
+    }
+    out.write_all(b"\"")
+}
+
+fn json_slowly(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
+    let mut done = 0;
+    for (at, character) in text.char_indices() {
+        let short: &[u8] = match character {
+            '"' => b"\\\"",
+            '\\' => b"\\\\",
+            '\n' => b"\\n",
+            '\r' => b"\\r",
+            '\t' => b"\\t",
+            other if acts(other) => b"",
+            _ => continue,
+        };
+        out.write_all(&text.as_bytes()[done..at])?;
+        done = at + character.len_utf8();
+        if short.is_empty() {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        } else {
+            out.write_all(short)?;
+        }
+    }
+    out.write_all(&text.as_bytes()[done..])
+}
+
+/// Text for a terminal. Characters that act instead of being seen become `\u{1b}`; a backslash that would
+/// read like the beginning of such an escape is doubled, and all others stay as they are.
+#[must_use]
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) && !text.contains("\\u{") {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for (at, character) in text.char_indices() {
+        if acts(character) {
+            safe.extend(character.escape_unicode());
+        } else if text[at..].starts_with("\\u{") {
+            safe.push_str("\\\\");
+        } else {
+            safe.push(character);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// A field of CSV, quoted where RFC 4180 asks for it. What a spreadsheet could take for a formula gets an
+/// apostrophe before it; so does what begins with an apostrophe, so that a first apostrophe is always ours.
+#[must_use]
+pub fn csv(field: &str) -> Cow<'_, str> {
+    let guard = starts_formula(field);
+    let quote = field.bytes().any(|byte| matches!(byte, b',' | b'"' | 0..=0x1f))
+        || field.starts_with(' ')
+        || field.ends_with(' ');
+    if !guard && !quote {
+        return Cow::Borrowed(field);
+    }
+    let mut safe = String::with_capacity(field.len() + 4);
+    if quote {
+        safe.push('"');
+    }
+    if guard {
+        safe.push('\'');
+    }
+    if quote {
+        safe.push_str(&field.replace('"', "\"\""));
+        safe.push('"');
+    } else {
+        safe.push_str(field);
+    }
+    Cow::Owned(safe)
+}
+
+/// Whether a spreadsheet could run a field. Some trim white space or take full-width signs for signs.
+fn starts_formula(field: &str) -> bool {
+    let first = field.trim_start_matches(|c: char| c.is_whitespace() || c.is_control()).chars().next();
+    let marked =
+        matches!(first, Some('=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}'));
+    marked || field.starts_with(['\'', '\t', '\r', '\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json_text(text: &str) -> String {
+        let mut out = Vec::new();
+        json(&mut out, text).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn json_is_read_back_whatever_the_text() {
+        let hostile = "a\"b\\c\n\t\r\u{0}\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{2028}é日\u{1f600}\u{e0041}\u{feff}";
+        let text = json_text(hostile);
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
+        assert!(!text.chars().any(acts), "{text}");
+        for code in (0..0x0011_0000).step_by(7).filter_map(char::from_u32) {
+            let text = json_text(&format!("x{code}"));
+            assert_eq!(serde_json::from_str::<String>(&text).unwrap(), format!("x{code}"));
+        }
+    }
+
+    #[test]
+    fn a_terminal_sees_no_control() {
+        assert_eq!(terminal("/plain \\x2d name"), "/plain \\x2d name");
+        assert_eq!(terminal("a\u{1b}[31m\nb\u{9b}\u{202e}"), "a\\u{1b}[31m\\u{a}b\\u{9b}\\u{202e}");
+        assert_eq!(terminal("a\\u{1b}"), "a\\\\u{1b}");
+        assert_eq!(terminal("日本"), "日本");
+    }
+
+    #[test]
+    fn csv_is_quoted_and_no_formula() {
+        assert_eq!(csv("/etc/passwd"), "/etc/passwd");
+        assert_eq!(csv("a,b"), "\"a,b\"");
+        assert_eq!(csv("a\"b\nc"), "\"a\"\"b\nc\"");
+        assert_eq!(csv("=1+1"), "'=1+1");
+        assert_eq!(csv("  @SUM(A1)"), "\"'  @SUM(A1)\"");
+        assert_eq!(csv("\u{ff1d}1"), "'\u{ff1d}1");
+        assert_eq!(csv("'x"), "''x");
+        assert_eq!(csv("-2"), "'-2");
+    }
+
+    #[test]
+    fn hexadecimal_of_any_length() {
+        for length in [0, 1, 63, 64, 65, 200] {
+            let bytes: Vec<u8> = (0..length).map(|each| u8::try_from(each % 251).unwrap()).collect();
+            let mut out = Vec::new();
+            hex(&mut out, &bytes).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), to_hex(&bytes));
+        }
+        assert_eq!(to_hex(&[0, 0x1f, 0xff]), "001fff");
+    }
+}

@@ -1,0 +1,203 @@
+use std::io::{self, Write};
+
+use crate::escape;
+
+/// How JSON is laid out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// Indented by two spaces a level.
+    Indented,
+    /// On one line, without spaces.
+    Line,
+}
+
+/// Writes JSON as it comes. Commas, line ends and indentation are its business; that keys and values
+/// alternate is the caller's.
+pub struct JsonWriter<W> {
+    out: W,
+    layout: Layout,
+    /// One entry an open array or object: whether it is empty so far.
+    open: Vec<bool>,
+    after_key: bool,
+}
+
+impl<W: Write> JsonWriter<W> {
+    /// Begins a document.
+    pub fn new(out: W, layout: Layout) -> Self {
+        Self { out, layout, open: Vec::new(), after_key: false }
+    }
+
+    /// Opens an object.
+    ///
+    /// # Errors
+    /// Those of the output, as for every method here.
+    pub fn begin_object(&mut self) -> io::Result<()> {
+        self.begin(b'{')
+    }
+
+    /// Closes an object.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn end_object(&mut self) -> io::Result<()> {
+        self.end(b'}')
+    }
+
+    /// Opens an array.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn begin_array(&mut self) -> io::Result<()> {
+        self.begin(b'[')
+    }
+
+    /// Closes an array.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn end_array(&mut self) -> io::Result<()> {
+        self.end(b']')
+    }
+
+    /// Writes a key of an object.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn key(&mut self, key: &str) -> io::Result<()> {
+        self.separate()?;
+        escape::json(&mut self.out, key)?;
+        self.out.write_all(if self.layout == Layout::Indented { b": " } else { b":" })?;
+        self.after_key = true;
+        Ok(())
+    }
+
+    /// Writes a string.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn string(&mut self, text: &str) -> io::Result<()> {
+        self.separate()?;
+        escape::json(&mut self.out, text)
+    }
+
+    /// Writes a whole number.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn number(&mut self, number: u64) -> io::Result<()> {
+        self.separate()?;
+        write!(self.out, "{number}")
+    }
+
+    /// Writes `true` or `false`.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn boolean(&mut self, value: bool) -> io::Result<()> {
+        self.separate()?;
+        self.out.write_all(if value { b"true" } else { b"false" })
+    }
+
+    /// Writes `null`.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn null(&mut self) -> io::Result<()> {
+        self.separate()?;
+        self.out.write_all(b"null")
+    }
+
+    /// Writes bytes as a string of lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn hex(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.separate()?;
+        self.out.write_all(b"\"")?;
+        escape::hex(&mut self.out, bytes)?;
+        self.out.write_all(b"\"")
+    }
+
+    /// Writes a key and a string.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn text_field(&mut self, key: &str, text: &str) -> io::Result<()> {
+        self.key(key)?;
+        self.string(text)
+    }
+
+    /// Writes a key and a string, or `null`.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn optional_text_field(&mut self, key: &str, text: Option<&str>) -> io::Result<()> {
+        self.key(key)?;
+        match text {
+            Some(text) => self.string(text),
+            None => self.null(),
+        }
+    }
+
+    /// Writes a key and a number.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn number_field(&mut self, key: &str, number: u64) -> io::Result<()> {
+        self.key(key)?;
+        self.number(number)
+    }
+
+    /// Ends the document, or one line of JSON Lines, after which the next document may begin.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn end_line(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\n")
+    }
+
+    /// Sends on what is buffered below.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn begin(&mut self, bracket: u8) -> io::Result<()> {
+        self.separate()?;
+        self.open.push(true);
+        self.out.write_all(&[bracket])
+    }
+
+    fn end(&mut self, bracket: u8) -> io::Result<()> {
+        let empty = self.open.pop().unwrap_or(true);
+        if !empty {
+            self.line_break()?;
+        }
+        self.out.write_all(&[bracket])
+    }
+
+    /// What goes before a key or a value.
+    fn separate(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.after_key) {
+            return Ok(());
+        }
+        let Some(empty) = self.open.last_mut() else {
+            return Ok(());
+        };
+        if !std::mem::take(empty) {
+            self.out.write_all(b",")?;
+        }
+        self.line_break()
+    }
+
+    fn line_break(&mut self) -> io::Result<()> {
+        const SPACES: &[u8] = b"\n                                        ";
+        if self.layout == Layout::Line {
+            return Ok(());
+        }
+        let width = (1 + 2 * self.open.len()).min(SPACES.len());
+        self.out.write_all(&SPACES[..width])
+    }
+}
