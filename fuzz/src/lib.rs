@@ -1,1 +1,35 @@
-//! Shared by the fuzz targets.
+//! What the fuzz targets do, one function a target. Each walks every accessor of its layer over damaged
+//! evidence: it must end, and not panic, whatever the input.
+//!
+//! Most inputs are not a disk but damage to one: see [`seed`].
+
+mod evidence;
+mod filesystem;
+mod guest;
+mod image;
+mod seed;
+mod volume;
+
+pub use filesystem::{ext, ext_journal};
+pub use guest::guest;
+pub use image::qcow2;
+pub use volume::{gpt, mbr};
+
+/// A fuzz target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name: of its program, and of its directory in `corpus/`.
+    pub name: &'static str,
+    /// What it does with an input.
+    pub run: fn(&[u8]),
+}
+
+/// Every target.
+pub static TARGETS: &[Target] = &[
+    Target { name: "ext", run: ext },
+    Target { name: "ext_journal", run: ext_journal },
+    Target { name: "gpt", run: gpt },
+    Target { name: "guest", run: guest },
+    Target { name: "mbr", run: mbr },
+    Target { name: "qcow2", run: qcow2 },
+];

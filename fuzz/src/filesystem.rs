@@ -1,0 +1,109 @@
+//! Filesystems.
+
+use std::sync::Arc;
+
+use vminspect_bytes::ReadAt;
+use vminspect_filesystem::{FileId, FileSystem, Record, Stream};
+
+use crate::evidence::{self, Evidence};
+use crate::seed::{self, Seeds};
+
+static EXT: Seeds = Seeds::new(|| {
+    seed::decompress(&[
+        include_bytes!("../seeds/ext2.gz"),
+        include_bytes!("../seeds/ext4.gz"),
+        include_bytes!("../seeds/ext4-inline.gz"),
+        include_bytes!("../seeds/ext4-bigalloc.gz"),
+    ])
+});
+
+static DIRTY: Seeds = Seeds::new(|| {
+    seed::decompress(&[
+        include_bytes!("../seeds/ext3-dirty.gz"),
+        include_bytes!("../seeds/ext4-dirty.gz"),
+        include_bytes!("../seeds/ext4-fast-commit.gz"),
+    ])
+});
+
+/// Records that are looked at closely. The seeds have fewer; a damaged superblock may claim millions.
+const MOST_RECORDS: usize = 512;
+
+/// Entries that are read of one directory.
+const MOST_ENTRIES: usize = 4096;
+
+/// A damaged ext2, ext3 or ext4 filesystem.
+pub fn ext(input: &[u8]) {
+    walk(seed::damaged(&EXT, input));
+}
+
+/// The same, with a journal to replay.
+pub fn ext_journal(input: &[u8]) {
+    walk(seed::damaged(&DIRTY, input));
+}
+
+fn walk(volume: Vec<u8>) {
+    let evidence = Evidence::new(volume);
+    let Ok(Some(filesystem)) = vminspect_filesystem::open(Arc::clone(&evidence) as _) else { return };
+    let filesystem = &*filesystem;
+    assert!(!filesystem.identity().format.is_empty());
+    assert!(!filesystem.layout_key().is_empty());
+    for problem in filesystem.problems() {
+        assert!(!problem.to_string().is_empty());
+    }
+    check_file(&evidence, &**filesystem.view());
+    for record in records(filesystem) {
+        examine(&evidence, filesystem, &record);
+    }
+    for id in [filesystem.root(), FileId(0), FileId(u64::MAX)] {
+        by_id(filesystem, id);
+    }
+}
+
+fn records(filesystem: &dyn FileSystem) -> Vec<Record> {
+    let mut records = Vec::new();
+    let areas = filesystem.record_areas();
+    for (areas, deleted) in [(None, true), (Some(&areas), false)] {
+        let scan = filesystem.scan(areas, deleted);
+        for unit in scan.units.iter().take(MOST_RECORDS) {
+            (scan.visit)(unit, &mut |record| {
+                if let Ok(record) = record
+                    && records.len() < MOST_RECORDS
+                {
+                    records.push(record);
+                }
+            });
+        }
+    }
+    records
+}
+
+fn examine(evidence: &Evidence, filesystem: &dyn FileSystem, record: &Record) {
+    let view = filesystem.view().len();
+    assert!(record.place.end() <= view, "a record at {:?} of a volume of {view} bytes", record.place);
+    if let Ok(file) = filesystem.open_record(record, Stream::Data) {
+        check_file(evidence, &*file);
+    }
+    if let Ok(entries) = filesystem.entries_of(record) {
+        for entry in entries.take(MOST_ENTRIES).flatten() {
+            assert!(entry.name != b"." && entry.name != b"..");
+        }
+    }
+    by_id(filesystem, record.metadata.id);
+}
+
+fn by_id(filesystem: &dyn FileSystem, id: FileId) {
+    let _ = filesystem.metadata(id);
+    let _ = filesystem.record(id);
+    let _ = filesystem.read_link(id);
+    let _ = filesystem.open(id, Stream::Named(b"none"));
+    if let Ok(attributes) = filesystem.attributes(id) {
+        assert!(attributes.is_sorted_by(|a, b| a.name <= b.name));
+    }
+    if let Ok(entries) = filesystem.deleted_entries(id) {
+        entries.take(MOST_ENTRIES).for_each(drop);
+    }
+}
+
+fn check_file(evidence: &Evidence, file: &dyn ReadAt) {
+    evidence::check(file, &|store, offset, length| evidence.read(store, offset, length));
+}
