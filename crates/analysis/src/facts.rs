@@ -2,7 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 use rayon::prelude::*;
-use vminspect_bytes::ReadAt;
+use vminspect_bytes::{ReadAt, Slice};
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
 
 use crate::finding::{FileFacts, GuestPath};
@@ -46,7 +46,7 @@ impl Visitor for Knowing<'_> {
     type Output = Known;
 
     fn whole(&self, bytes: &[u8]) -> Known {
-        Known { digests: Some(self.hashing.whole(bytes)), file_type: self.identify(&bytes) }
+        Known { digests: Some(self.hashing.whole(bytes)), file_type: self.identify(&Slice(bytes)) }
     }
 
     fn stream(&self, file: &dyn ReadAt) -> Result<Known, Error> {
@@ -74,7 +74,7 @@ pub(crate) fn know_files(
     while let Some(first) = regular.first() {
         // A file of the second disk lies in one of two trees.
         let tree: &Tree = first.tree;
-        let (these, others): (Vec<_>, Vec<_>) =
+        let (these, others): (Vec<Found<'_>>, Vec<Found<'_>>) =
             regular.iter().partition(|found| std::ptr::eq(found.tree, tree));
         let nodes: Vec<&Node> = these.iter().map(|found| found.node).collect();
         for (position, result) in visit_files(filesystem, tree, &nodes, knowing, progress) {

@@ -36,6 +36,7 @@ impl ByteRange {
 
     /// Bytes in the range.
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "start <= end by construction")]
     pub const fn len(self) -> u64 {
         self.end - self.start
     }
@@ -78,6 +79,10 @@ impl ByteRange {
 
     /// The smallest range of whole `unit`s that holds this one. `unit` must not be 0.
     #[must_use]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "the unit is at least 1 and remainders are smaller than it"
+    )]
     pub fn aligned_out(self, unit: u64) -> Self {
         let unit = unit.max(1);
         let end = match self.end % unit {

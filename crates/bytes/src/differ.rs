@@ -47,6 +47,10 @@ const REFINE_CHUNK: u64 = 256 << 10;
 /// Reads both sides over `areas` and keeps the units of `unit` bytes that really differ, or could not be
 /// read. Reads in storage order, on all threads of the current rayon pool.
 #[must_use]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the unit is at least 1 and at most the chunk, remainders are smaller than what they are taken from"
+)]
 pub fn refine<A, B>(a: &A, b: &B, areas: &RangeSet, unit: u64) -> RangeSet
 where
     A: ReadAt + ?Sized,
@@ -85,6 +89,10 @@ where
     differing.iter().flat_map(|set| set.ranges().iter().copied()).collect()
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the unit is at least 1, and a remainder is at most what it is taken from"
+)]
 fn differing_units(chunk: ByteRange, left: &[u8], right: &[u8], unit: u64) -> RangeSet {
     let mut set = RangeSet::new();
     if left == right {

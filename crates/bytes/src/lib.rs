@@ -3,6 +3,17 @@
 //!
 //! Nothing in this crate knows a format, and nothing in it can write to evidence.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
 mod byte_range;
 mod cache;
 mod differ;
@@ -25,7 +36,7 @@ pub use error::{Family, ReadError};
 pub use extent::{CodecId, Extent, Extents, Origin, StoreId};
 pub use host_file::{HostFile, host_bytes_read};
 pub use mapped::{Mapped, Segment, Source};
-pub use memory::Memory;
+pub use memory::{Memory, Slice};
 pub use range_set::RangeSet;
 pub use read_at::{ReadAt, ReadAtExt};
 pub use reader::Reader;

@@ -17,23 +17,27 @@ impl Memory {
 
 impl ReadAt for Memory {
     fn len(&self) -> u64 {
+        Slice(&self.0).len()
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        Slice(&self.0).read_exact_at(offset, buf)
+    }
+}
+
+/// Borrowed bytes. Their origin is unknown.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<'a>(pub &'a [u8]);
+
+impl ReadAt for Slice<'_> {
+    fn len(&self) -> u64 {
         self.0.len() as u64
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        self.0.read_exact_at(offset, buf)
-    }
-}
-
-impl ReadAt for [u8] {
-    fn len(&self) -> u64 {
-        <[u8]>::len(self) as u64
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        check_range("bytes in memory", offset, buf.len() as u64, ReadAt::len(self))?;
+        check_range("bytes in memory", offset, buf.len() as u64, self.len())?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        if let Some(bytes) = self.get(start..).and_then(|rest| rest.get(..buf.len())) {
+        if let Some(bytes) = self.0.get(start..).and_then(|rest| rest.get(..buf.len())) {
             buf.copy_from_slice(bytes);
         }
         Ok(())

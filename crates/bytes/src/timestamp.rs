@@ -57,6 +57,7 @@ impl Timestamp {
     /// From a DOS date and time and the count of 10 ms that creation times add, read as UTC. `None` when the
     /// fields name no day or time, such as month 0.
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "sixteen-bit fields in 64-bit sums")]
     pub fn from_dos(date: u16, time: u16, ten_milliseconds: Option<u8>) -> Option<Self> {
         let (day, month, year) = (date & 0x1f, (date >> 5) & 0x0f, (date >> 9).saturating_add(1980));
         let (second, minute, hour) = ((time & 0x1f).saturating_mul(2), (time >> 5) & 0x3f, time >> 11);
@@ -133,6 +134,7 @@ fn days_in_month(year: u16, month: u16) -> u16 {
 }
 
 /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar.
+#[expect(clippy::arithmetic_side_effects, reason = "years of sixteen bits in 64-bit sums")]
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let shifted = if month <= 2 { year - 1 } else { year };
     let era = shifted.div_euclid(400);
