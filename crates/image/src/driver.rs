@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vminspect_bytes::{BlockCache, HostFile, ReadAt, ReadError, StoreId};
@@ -21,6 +21,8 @@ pub struct Driver {
 pub struct Opening<'a> {
     /// The image file, open.
     pub file: Arc<HostFile>,
+    /// The directory that names inside the image are relative to.
+    pub directory: PathBuf,
     /// The image that the user named, of which this one may be a parent.
     pub top: &'a Path,
     /// Host files of the chain so far, by device and inode number, to detect loops.
@@ -48,4 +50,4 @@ pub struct Opened {
 }
 
 /// Every format, in the order in which they are probed. `raw` fits everything and is last.
-pub static DRIVERS: &[Driver] = &[crate::raw::DRIVER];
+pub static DRIVERS: &[Driver] = &[crate::qcow2::DRIVER, crate::raw::DRIVER];

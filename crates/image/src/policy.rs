@@ -19,9 +19,12 @@ impl OpenPolicy {
     /// the user named.
     #[must_use]
     pub fn allows(&self, top: &Path, named: &Path) -> bool {
-        let own = top.canonicalize().ok();
-        let own = own.as_deref().and_then(Path::parent);
+        // The directory that the user wrote, and the one of the file when what the user wrote is a link.
+        let written =
+            top.parent().map(|directory| if directory == Path::new("") { Path::new(".") } else { directory });
+        let written = written.and_then(|directory| directory.canonicalize().ok());
+        let real = top.canonicalize().ok().and_then(|top| top.parent().map(Path::to_owned));
         let given = self.allowed.iter().filter_map(|directory| directory.canonicalize().ok());
-        own.is_some_and(|own| named.starts_with(own)) || given.into_iter().any(|given| named.starts_with(given))
+        written.into_iter().chain(real).chain(given).any(|directory| named.starts_with(directory))
     }
 }

@@ -25,11 +25,6 @@ fn open(opening: Opening<'_>) -> Result<Opened> {
         file_size: file.len(),
         ..ImageInfo::default()
     };
-    Ok(Opened {
-        disk: Arc::clone(&file) as Arc<dyn ReadAt>,
-        info,
-        host_files: vec![file],
-        problems: Vec::new(),
-        vm_state: None,
-    })
+    let disk: Arc<dyn ReadAt> = file.clone();
+    Ok(Opened { disk, info, host_files: vec![file], problems: Vec::new(), vm_state: None })
 }
