@@ -21,9 +21,7 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
     let mut found = Comparison::default();
     found.coverage.extend(before.coverage().clone());
     found.coverage.extend(after.coverage().clone());
-    let identifier = crate::facts::identifier(options);
-    let context =
-        Context { options, identifier: identifier.as_deref(), progress, counters: Counters::default() };
+    let context = Context { options, progress, counters: Counters::default() };
     let mut volumes: BTreeMap<&[u8], (Option<&GuestVolume>, Option<&GuestVolume>)> = BTreeMap::new();
     for volume in before.volumes() {
         volumes.entry(&volume.prefix).or_default().0 = Some(volume);

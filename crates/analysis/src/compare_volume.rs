@@ -6,7 +6,7 @@ use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
 use vminspect_guest::{Coverage, GuestVolume};
 
 use crate::content::{Counters, SharedContent, compare_shared, contents_differ};
-use crate::facts::{Identifier, Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
+use crate::facts::{Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
 use crate::finding::{Comparison, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange};
 use crate::hashing::hash_versions;
 use crate::metadata_changes::metadata_changes;
@@ -28,14 +28,13 @@ pub(crate) struct VolumeSide<'a> {
 /// What a comparison shares among its volumes.
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
-    pub(crate) identifier: Option<&'a Identifier>,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) counters: Counters,
 }
 
 impl Context<'_> {
     fn knowing(&self) -> Knowing<'_> {
-        Knowing::new(self.options, self.identifier)
+        Knowing::new(self.options)
     }
 
     fn takes(&self, path: &[u8], filesystem: &dyn FileSystem) -> bool {
@@ -56,8 +55,8 @@ pub(crate) fn add_one_sided(
     let tree = Tree::read(filesystem, context.progress);
     let mut paths = Vec::new();
     let problems = walk_one(&tree, filesystem.root(), &Namespace::of(side.volume), &mut |bytes, each| {
-        if context.takes(&bytes, filesystem) {
-            paths.push(Path { bytes, file: each.node.id });
+        if context.takes(bytes, filesystem) {
+            paths.push(Path { bytes: bytes.to_vec(), file: each.node.id });
         }
     });
     add_problems(side.image, problems, &mut found.coverage);
@@ -127,8 +126,8 @@ fn all_facts(
     coverage: &mut Coverage,
 ) -> Vec<(FileFacts, FileId)> {
     paths.sort_by(|x, y| x.bytes.cmp(&y.bytes));
-    let files: Vec<Found<'_>> = paths.iter().filter_map(|path| tree.lookup(path.file)).collect();
-    let known = know_files(&**side.filesystem, &files, &context.knowing(), context.progress);
+    let files = paths.iter().filter_map(|path| tree.lookup(path.file));
+    let known = know_files(&**side.filesystem, files, &context.knowing(), context.progress);
     let mut list = Vec::with_capacity(paths.len());
     for path in paths {
         let Some(found) = tree.lookup(path.file) else { continue };
@@ -139,14 +138,10 @@ fn all_facts(
 }
 
 fn known_of(known: &KnownFiles, file: FileId, image: &str, path: &[u8], coverage: &mut Coverage) -> Known {
-    match known.get(&file) {
-        Some(Ok(known)) => known.clone(),
-        Some(Err(error)) => {
-            coverage.add_error(image, path, error.family(), error);
-            Known::default()
-        }
-        None => Known::default(),
-    }
+    known.get(file).unwrap_or_else(|error| {
+        coverage.add_error(image, path, error.family(), error);
+        Known::default()
+    })
 }
 
 /// What became of a pair of files at one path.
@@ -280,7 +275,12 @@ impl Comparing<'_> {
         pair: &Pair,
         coverage: &mut Coverage,
     ) -> FileFacts {
-        let known = know_files(&**side.filesystem, &[found], &self.context.knowing(), self.context.progress);
+        let known = know_files(
+            &**side.filesystem,
+            std::iter::once(found),
+            &self.context.knowing(),
+            self.context.progress,
+        );
         let known = known_of(&known, found.node.id, side.image, &pair.bytes, coverage);
         facts(&**side.filesystem, found, pair.bytes.clone(), known)
     }

@@ -80,6 +80,26 @@ impl Digests {
         self.0.iter().map(|(algorithm, digest)| (*algorithm, digest))
     }
 
+    /// The values of `algorithms`, one after another in `bytes`.
+    pub(crate) fn from_bytes(algorithms: &[Algorithm], bytes: &[u8]) -> Self {
+        let mut rest = bytes;
+        let mut digests = SmallVec::new();
+        for algorithm in algorithms {
+            let (value, tail) = rest.split_at(algorithm.length().min(rest.len()));
+            digests.push((*algorithm, Digest(value.into())));
+            rest = tail;
+        }
+        Self(digests)
+    }
+
+    /// Writes the values one after another.
+    pub(crate) fn copy_to(&self, bytes: &mut [u8]) {
+        let values = self.0.iter().flat_map(|(_, digest)| digest.as_bytes());
+        for (slot, value) in bytes.iter_mut().zip(values) {
+            *slot = *value;
+        }
+    }
+
     /// The value of one algorithm.
     #[must_use]
     pub fn get(&self, algorithm: Algorithm) -> Option<&Digest> {

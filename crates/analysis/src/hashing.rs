@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use rayon::prelude::*;
-use vminspect_bytes::{ByteRange, Extent, Origin, ReadAt, ReadAtExt};
-use vminspect_filesystem::{Error, FileId, FileSystem, Stream};
+use vminspect_bytes::{ByteRange, Extent, Origin, ReadAt};
+use vminspect_filesystem::{Error, FileSystem, Stream};
 
 use crate::batch::{Batch, Piece, SPAN, gather, slice};
 use crate::tree::{Node, Tree};
@@ -117,15 +117,19 @@ enum Task {
     Batch(Batch),
 }
 
-/// Visits the content of `files` (positions in the tree), in storage order and on all threads. The results
-/// come with their position in `files`, in any order.
+/// Results of some files, by their position in the list that was given.
+pub(crate) type Results<T> = Vec<(u32, Result<T, Error>)>;
+
+/// Visits the content of `files`, in storage order and on all threads. The results go to `sink`, some at a
+/// time and in any order.
 pub(crate) fn visit_files<V: Visitor>(
     filesystem: &dyn FileSystem,
     tree: &Tree,
     files: &[&Node],
     visitor: &V,
     progress: &dyn Progress,
-) -> Vec<(u32, Result<V::Output, Error>)> {
+    sink: &(dyn Fn(Results<V::Output>) + Sync),
+) {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut tasks: Vec<Task> = Vec::new();
     for (position, node) in (0_u32..).zip(files) {
@@ -146,10 +150,8 @@ pub(crate) fn visit_files<V: Visitor>(
         progress.advance(node.size);
         visitor.stream(&*filesystem.open(node.id, Stream::Data)?)
     };
-    tasks
-        .par_iter()
-        .with_max_len(1)
-        .flat_map_iter(|task| match task {
+    tasks.par_iter().with_max_len(1).for_each(|task| {
+        sink(match task {
             Task::Stream(position) => vec![(*position, stream(*position))],
             Task::Batch(batch) => {
                 let end = batch.first.saturating_add(batch.count);
@@ -158,8 +160,8 @@ pub(crate) fn visit_files<V: Visitor>(
                     pieces.iter().map(|piece| (piece.owner, stream(piece.owner))).collect()
                 })
             }
-        })
-        .collect()
+        });
+    });
 }
 
 /// Reads a batch at once; `None` when it cannot be read whole.
@@ -169,7 +171,7 @@ fn visit_batch<V: Visitor>(
     pieces: &[Piece],
     visitor: &V,
     progress: &dyn Progress,
-) -> Option<Vec<(u32, Result<V::Output, Error>)>> {
+) -> Option<Results<V::Output>> {
     BUFFER.with_borrow_mut(|buffer| {
         buffer.resize(usize::try_from(batch.span.len()).ok()?, 0);
         filesystem.view().read_exact_at(batch.span.start(), buffer).ok()?;
@@ -192,19 +194,4 @@ fn single_piece(tree: &Tree, node: &Node) -> Option<ByteRange> {
         [run] if run.start == 0 && run.length >= node.size => tree.pieces(node).next(),
         _ => None,
     }
-}
-
-/// Hashes of one file.
-pub(crate) fn hash_file(
-    filesystem: &dyn FileSystem,
-    file: FileId,
-    algorithms: &[Algorithm],
-) -> Result<Digests, Error> {
-    Hashing { algorithms }.stream(&*filesystem.open(file, Stream::Data)?)
-}
-
-/// The first bytes of a file, for telling what it is.
-pub(crate) fn head(file: &dyn ReadAt, length: u64) -> Result<Vec<u8>, Error> {
-    let length = usize::try_from(file.len().min(length)).unwrap_or(0);
-    Ok(file.read_vec(0, length)?)
 }

@@ -5,11 +5,11 @@ use vminspect_filesystem::{FileKind, FileSystem};
 use vminspect_guest::{Guest, GuestVolume};
 
 use crate::compare_volume::add_problems;
-use crate::facts::{Identifier, Knowing, Known, facts, know_files};
+use crate::facts::{Knowing, Known, facts, know_files};
 use crate::finding::{FileFacts, GuestPath, ListSummary};
 use crate::second::Found;
 use crate::tree::Tree;
-use crate::walk::{Namespace, Path, Side, walk_one};
+use crate::walk::{Namespace, walk_one};
 use crate::{Options, Progress, Stage};
 
 /// Takes the rows of a listing, in order.
@@ -28,11 +28,10 @@ pub fn list(
     sink: RowSink<'_>,
 ) -> io::Result<ListSummary> {
     let mut summary = ListSummary { coverage: guest.coverage().clone(), ..ListSummary::default() };
-    let identifier = crate::facts::identifier(options);
     for volume in guest.volumes() {
         if let Some(filesystem) = &volume.filesystem {
             let listing = Listing { guest, volume, filesystem: &**filesystem, options, progress };
-            listing.run(identifier.as_deref(), &mut summary, sink)?;
+            listing.run(&mut summary, sink)?;
         }
     }
     summary.coverage.extend(guest.check_unchanged());
@@ -49,45 +48,41 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn run(
-        &self,
-        identifier: Option<&Identifier>,
-        summary: &mut ListSummary,
-        sink: RowSink<'_>,
-    ) -> io::Result<()> {
+    fn run(&self, summary: &mut ListSummary, sink: RowSink<'_>) -> io::Result<()> {
         self.progress.stage(Stage::Walking, self.filesystem.identity().files.unwrap_or(0));
         let tree = Tree::read(self.filesystem, self.progress);
-        let mut paths = Vec::new();
-        let root = self.filesystem.root();
-        let problems = walk_one(&tree, root, &Namespace::of(self.volume), &mut |bytes, found| {
-            if found.node.kind == FileKind::Regular && self.takes(&bytes) {
-                paths.push(Path { bytes, file: found.node.id });
+        let (root, namespace) = (self.filesystem.root(), Namespace::of(self.volume));
+        summary.statistics.entries_before += tree.nodes().len() as u64;
+        let mut files = Vec::new();
+        let problems = walk_one(&tree, root, &namespace, &mut |path, found| {
+            if self.takes(path, found) {
+                files.extend(tree.find(found.node.id));
             }
         });
         add_problems(self.guest.image(), problems, &mut summary.coverage);
-        summary.statistics.entries_before += tree.nodes().len() as u64;
-        paths.sort_unstable_by(|x, y| x.bytes.cmp(&y.bytes));
-        let files: Vec<Found<'_>> = paths.iter().filter_map(|path| tree.lookup(path.file)).collect();
-        let knowing = Knowing::new(self.options, identifier);
-        let known = know_files(self.filesystem, &files, &knowing, self.progress);
+        let chosen = files.iter().filter_map(|position| tree.nodes().get(*position));
+        let chosen = chosen.map(|node| Found { node, tree: &tree, same_record: false });
+        let knowing = Knowing::new(self.options);
+        let known = know_files(self.filesystem, chosen, &knowing, self.progress);
         drop(files);
-        for path in paths {
-            let Some(found) = tree.lookup(path.file) else { continue };
-            let known = match known.get(&path.file) {
-                Some(Ok(known)) => known.clone(),
-                Some(Err(error)) => {
-                    summary.coverage.add_error(self.guest.image(), &path.bytes, error.family(), error);
-                    Known::default()
-                }
-                None => Known::default(),
-            };
-            sink(facts(self.filesystem, found, path.bytes, known))?;
-        }
-        Ok(())
+        // Paths are made anew: all of them at once would take more memory than the tree.
+        let mut result = Ok(());
+        walk_one(&tree, root, &namespace, &mut |path, found| {
+            if result.is_err() || !self.takes(path, found) {
+                return;
+            }
+            let known = known.get(found.node.id).unwrap_or_else(|error| {
+                summary.coverage.add_error(self.guest.image(), path, error.family(), error);
+                Known::default()
+            });
+            result = sink(facts(self.filesystem, found, path.to_vec(), known));
+        });
+        result
     }
 
-    fn takes(&self, path: &[u8]) -> bool {
-        self.options.filter.takes_all()
-            || self.options.filter.takes(&GuestPath::new(path.to_vec(), self.filesystem.name_encoding()))
+    fn takes(&self, path: &[u8], found: Found<'_>) -> bool {
+        found.node.kind == FileKind::Regular
+            && (self.options.filter.takes_all()
+                || self.options.filter.takes(&GuestPath::new(path.to_vec(), self.filesystem.name_encoding())))
     }
 }

@@ -5,7 +5,7 @@ use vminspect_bytes::{ByteRange, RangeSet, ReadAt, differ, refine};
 use vminspect_filesystem::{FileId, FileKind, FileSystem};
 
 use crate::Progress;
-use crate::tree::{Directory, Node, Tree};
+use crate::tree::{Node, Tree};
 
 /// Granularity at which records are told apart: the smallest record of any filesystem (an ext2 inode).
 const RECORD_UNIT: u64 = 128;
@@ -150,11 +150,6 @@ impl<'a> Second<'a> {
             return None;
         }
         self.first.node(id).map(|node| Found { node, tree: self.first, same_record: true })
-    }
-
-    /// The names in a directory of the second disk.
-    pub(crate) fn directory(&self, found: Found<'a>) -> Directory<'a> {
-        found.tree.directory(found.node)
     }
 
     /// What is wrong on the second disk: its own problems, and those it shares with the first.

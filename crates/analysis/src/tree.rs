@@ -67,6 +67,17 @@ struct Name {
     length: u32,
 }
 
+/// A stored run of a file's content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    /// First position in the file.
+    pub(crate) start: u64,
+    /// Bytes.
+    pub(crate) length: u64,
+    /// Where they lie on the view.
+    pub(crate) place: u64,
+}
+
 /// What one scan unit yielded.
 #[derive(Default, Debug)]
 struct Part {
@@ -197,8 +208,10 @@ impl Built {
         self.record_length = self.record_length.max(record.place.len());
         match &record.content {
             Content::Runs(runs) => {
-                let stored = runs.iter().filter(|run| run.place != Place::Zero);
-                self.part.runs.extend(stored);
+                self.part.runs.extend(runs.iter().filter_map(|run| match run.place {
+                    Place::Volume(place) => Some(Run { start: run.start, length: run.length, place }),
+                    Place::Zero => None,
+                }));
                 node.runs_count = position(&self.part.runs).saturating_sub(node.runs_at);
             }
             Content::Inline(_) => node.bits |= INLINE,
@@ -363,10 +376,9 @@ impl Tree {
     /// The stored pieces of a node's content on the view, cut to its size.
     pub(crate) fn pieces(&self, node: &Node) -> impl Iterator<Item = ByteRange> {
         let size = node.size;
-        self.runs(node).iter().filter_map(move |run| match run.place {
-            Place::Volume(at) => Some(ByteRange::at(at, run.length.min(size.saturating_sub(run.start)))),
-            Place::Zero => None,
-        })
+        self.runs(node)
+            .iter()
+            .map(move |run| ByteRange::at(run.place, run.length.min(size.saturating_sub(run.start))))
     }
 
     /// The names in a directory of this tree.

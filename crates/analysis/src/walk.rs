@@ -1,6 +1,6 @@
 //! Walks one tree, or two in step, and tells the paths that matter.
 
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use vminspect_bytes::ReadError;
 use vminspect_filesystem::{Error, FileId, FileKind};
 use vminspect_guest::GuestVolume;
@@ -109,10 +109,47 @@ pub(crate) struct Walked {
     pub(crate) problems: [Vec<(Vec<u8>, Error)>; 2],
 }
 
+/// A set of files: one bit each for the ids that occur in practice.
+#[derive(Default)]
+struct Marks {
+    bits: Vec<u64>,
+    others: HashSet<FileId>,
+}
+
+impl Marks {
+    /// Ids below this have a bit: 8 MiB of them at most.
+    const DENSE: u64 = 1 << 26;
+
+    /// Adds a file; false when it was there.
+    fn insert(&mut self, id: FileId) -> bool {
+        if id.0 >= Self::DENSE {
+            return self.others.insert(id);
+        }
+        let (word, bit) = Self::place(id);
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits.get_mut(word).is_some_and(|word| {
+            let new = *word & bit == 0;
+            *word |= bit;
+            new
+        })
+    }
+
+    fn contains(&self, id: FileId) -> bool {
+        let (word, bit) = Self::place(id);
+        self.others.contains(&id) || self.bits.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn place(id: FileId) -> (usize, u64) {
+        (usize::try_from(id.0 / 64).unwrap_or(usize::MAX), 1 << (id.0 % 64))
+    }
+}
+
 /// What a side's walk remembers: directories it went into, and files that it met.
 struct Memory {
-    entered: HashSet<FileId>,
-    met: HashSet<FileId>,
+    entered: Marks,
+    met: Marks,
     /// Paths of files that have problems.
     paths: HashMap<FileId, Option<Vec<u8>>>,
     problems: Vec<(Vec<u8>, Error)>,
@@ -121,8 +158,8 @@ struct Memory {
 impl Memory {
     fn new(troubled: impl Iterator<Item = FileId>) -> Self {
         Self {
-            entered: HashSet::new(),
-            met: HashSet::new(),
+            entered: Marks::default(),
+            met: Marks::default(),
             paths: troubled.map(|id| (id, None)).collect(),
             problems: Vec::new(),
         }
@@ -195,6 +232,33 @@ fn join(base: &[u8], name: &[u8]) -> Vec<u8> {
     path
 }
 
+/// Takes paths of a walk.
+type Visit<'v> = &'v mut dyn FnMut(&[u8], Found<'_>);
+
+/// A name in a directory that is walked.
+struct Child<'a> {
+    name: &'a [u8],
+    found: Found<'a>,
+}
+
+impl Child<'_> {
+    fn is_directory(&self) -> bool {
+        self.found.node.kind == FileKind::Directory
+    }
+
+    /// The order of whole paths: what is below a directory begins with its name and a slash.
+    fn compare(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |child: &Self| child.is_directory().then_some(b'/');
+        self.name.iter().copied().chain(key(self)).cmp(other.name.iter().copied().chain(key(other)))
+    }
+}
+
+/// A directory that is being walked.
+struct Level<'a> {
+    base: Vec<u8>,
+    children: std::vec::IntoIter<Child<'a>>,
+}
+
 /// A walk of one side alone, or of a subtree that only one side has.
 struct Single<'a, S: Side + ?Sized> {
     side: &'a S,
@@ -202,37 +266,53 @@ struct Single<'a, S: Side + ?Sized> {
     memory: Memory,
 }
 
-impl<S: Side + ?Sized> Single<'_, S> {
-    /// Hands out every path below the directory `start`, which stands at `path`.
-    fn below(&mut self, start: FileId, path: Vec<u8>, visit: &mut dyn FnMut(Vec<u8>, Found<'_>)) {
-        let mut todo = vec![(path, start)];
-        while let Some((path, id)) = todo.pop() {
-            let Some(found) = self.side.lookup(id) else { continue };
-            if !self.memory.enter(id, &path) {
+impl<'a, S: Side + ?Sized> Single<'a, S> {
+    /// Hands out every path below the directory `start`, which stands at `path`, in the order of the paths.
+    fn below(&mut self, start: FileId, path: &[u8], visit: Visit<'_>) {
+        let mut levels: Vec<Level<'a>> = self.level(start, path).into_iter().collect();
+        let mut path = Vec::new();
+        while let Some(level) = levels.last_mut() {
+            let Some(child) = level.children.next() else {
+                levels.pop();
                 continue;
-            }
-            let base = self.namespace.base(&path);
-            for (name, child) in found.tree.directory(found.node).iter() {
-                let Some(found) = self.side.lookup(child) else {
-                    self.memory.missing(&base, name, child);
-                    continue;
-                };
-                self.memory.meet(child, &base, name);
-                let path = join(&base, name);
-                if found.node.kind == FileKind::Directory {
-                    todo.push((path.clone(), child));
-                }
-                visit(path, found);
+            };
+            self.memory.meet(child.found.node.id, &level.base, child.name);
+            path.clear();
+            path.extend_from_slice(&level.base);
+            path.push(b'/');
+            path.extend_from_slice(child.name);
+            visit(&path, child.found);
+            if child.is_directory() {
+                levels.extend(self.level(child.found.node.id, &path));
             }
         }
     }
 
+    /// Enters a directory.
+    fn level(&mut self, directory: FileId, path: &[u8]) -> Option<Level<'a>> {
+        let side: &'a S = self.side;
+        let found = side.lookup(directory)?;
+        if !self.memory.enter(directory, path) {
+            return None;
+        }
+        let base = self.namespace.base(path);
+        let mut children = Vec::new();
+        for (name, id) in found.tree.directory(found.node).iter() {
+            match side.lookup(id) {
+                Some(found) => children.push(Child { name, found }),
+                None => self.memory.missing(&base, name, id),
+            }
+        }
+        children.sort_by(Child::compare);
+        Some(Level { base, children: children.into_iter() })
+    }
+
     /// Hands out files that are in use though no directory names them.
-    fn unnamed(&mut self, root: FileId, visit: &mut dyn FnMut(Vec<u8>, Found<'_>)) {
+    fn unnamed(&mut self, root: FileId, visit: Visit<'_>) {
         let mut unnamed = Vec::new();
         self.side.each(&mut |found| {
             let id = found.node.id;
-            if !found.node.is_internal() && id != root && !self.memory.met.contains(&id) {
+            if !found.node.is_internal() && id != root && !self.memory.met.contains(id) {
                 unnamed.push(id);
             }
         });
@@ -243,7 +323,7 @@ impl<S: Side + ?Sized> Single<'_, S> {
         unnamed.sort_by_key(|id| (is_file(self.side, id), *id));
         for id in unnamed {
             let Some(found) = self.side.lookup(id) else { continue };
-            if self.memory.met.contains(&id) {
+            if self.memory.met.contains(id) {
                 continue;
             }
             let path = self.namespace.orphan(id);
@@ -253,23 +333,24 @@ impl<S: Side + ?Sized> Single<'_, S> {
                 self.memory.problems.push((path.clone(), error.into()));
             }
             if found.node.kind == FileKind::Directory {
-                self.below(id, path.clone(), visit);
+                self.below(id, &path, visit);
             }
-            visit(path, found);
+            visit(&path, found);
         }
     }
 }
 
-/// Walks one tree from its root and hands out every path, in no particular order; returns its problems.
+/// Walks one tree from its root and hands out every path, in the order of the paths, then the files that no
+/// directory names; returns its problems.
 pub(crate) fn walk_one(
     tree: &Tree,
     root: FileId,
     namespace: &Namespace,
-    visit: &mut dyn FnMut(Vec<u8>, Found<'_>),
+    visit: Visit<'_>,
 ) -> Vec<(Vec<u8>, Error)> {
     let troubled = tree.problems.iter().filter_map(|(id, _)| *id);
     let mut single = Single { side: tree, namespace, memory: Memory::new(troubled) };
-    single.below(root, namespace.root(), visit);
+    single.below(root, &namespace.root(), visit);
     single.unnamed(root, visit);
     single.memory.finish(namespace, tree.problems.iter())
 }
@@ -416,8 +497,8 @@ impl Both<'_, '_> {
     fn only_before(&mut self, path: Vec<u8>, id: FileId, itself: bool) {
         let list = &mut self.walked.before;
         if self.before.side.node(id).is_some_and(|node| node.kind == FileKind::Directory) {
-            self.before.below(id, path.clone(), &mut |bytes, found| {
-                list.push(Path { bytes, file: found.node.id });
+            self.before.below(id, &path, &mut |bytes, found| {
+                list.push(Path { bytes: bytes.to_vec(), file: found.node.id });
             });
         }
         if itself {
@@ -428,8 +509,8 @@ impl Both<'_, '_> {
     fn only_after(&mut self, path: Vec<u8>, id: FileId, itself: bool) {
         let list = &mut self.walked.after;
         if self.after.side.lookup(id).is_some_and(|found| found.node.kind == FileKind::Directory) {
-            self.after.below(id, path.clone(), &mut |bytes, found| {
-                list.push(Path { bytes, file: found.node.id });
+            self.after.below(id, &path, &mut |bytes, found| {
+                list.push(Path { bytes: bytes.to_vec(), file: found.node.id });
             });
         }
         if itself {
@@ -441,11 +522,11 @@ impl Both<'_, '_> {
     fn unnamed(&mut self, roots: (FileId, FileId)) {
         let mut left: HashMap<Vec<u8>, FileId> = HashMap::new();
         self.before.unnamed(roots.0, &mut |path, found| {
-            left.insert(path, found.node.id);
+            left.insert(path.to_vec(), found.node.id);
         });
         let mut right = Vec::new();
         self.after.unnamed(roots.1, &mut |path, found| {
-            right.push((path, found.node.id, found.same_record));
+            right.push((path.to_vec(), found.node.id, found.same_record));
         });
         for (path, id, same_record) in right {
             match left.remove(&path) {
