@@ -1,0 +1,302 @@
+//! An opened filesystem: superblock, groups, orphans, and the volume with its journal replayed.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use vminspect_bytes::{ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segment, Source};
+
+use super::group::{Group, read_groups};
+use super::inode::Inode;
+use super::journal;
+use super::layout::INCOMPAT_ENCRYPT;
+use super::record::Recorder;
+use super::superblock::{InodeNumber, Superblock};
+use crate::{Allocation, Content, Error, FileKind, Place, Record, Result, Run};
+
+/// The bytes of one inode.
+pub(crate) type InodeBytes = SmallVec<[u8; 256]>;
+
+/// An ext2, ext3 or ext4 filesystem.
+pub(crate) struct Ext {
+    pub(crate) view: Arc<dyn ReadAt>,
+    pub(crate) superblock: Superblock,
+    pub(super) groups: Vec<Group>,
+    /// Sorted.
+    orphans: Vec<InodeNumber>,
+    pub(super) problems: Vec<Error>,
+}
+
+impl Ext {
+    /// Opens the filesystem of `volume`, replaying its journal in memory where it needs that.
+    ///
+    /// # Errors
+    /// When there is no usable superblock, or it asks for features that cannot be read.
+    pub(super) fn open(volume: Arc<dyn ReadAt>) -> Result<Self> {
+        let stored = Self::open_view(volume)?;
+        let mut fs = stored.replayed()?;
+        let (orphans, problems) = (Vec::new(), Vec::<Error>::new());
+        fs.orphans = orphans;
+        fs.orphans.sort_unstable();
+        fs.orphans.dedup();
+        fs.problems.extend(problems);
+        fs.add_notes();
+        Ok(fs)
+    }
+
+    fn open_view(view: Arc<dyn ReadAt>) -> Result<Self> {
+        let mut problems = Vec::new();
+        let superblock = Superblock::read(&*view, &mut problems)?;
+        let groups = read_groups(&*view, &superblock, &mut problems)?;
+        Ok(Self { view, superblock, groups, orphans: Vec::new(), problems })
+    }
+
+    /// The filesystem as it is once its journal is replayed.
+    fn replayed(mut self) -> Result<Self> {
+        if !self.superblock.needs_recovery() {
+            return Ok(self);
+        }
+        if let Some(uuid) = self.superblock.external_journal {
+            self.problems.push(journal::external(uuid));
+            return Ok(self);
+        }
+        let replay = match self.journal() {
+            Ok(replay) => replay,
+            Err(error) => {
+                self.problems.push(error);
+                return Ok(self);
+            }
+        };
+        if replay.segments.is_empty() {
+            self.problems.extend(replay.problems);
+            return Ok(self);
+        }
+        let view: Arc<dyn ReadAt> = Arc::new(Mapped::patched(Arc::clone(&self.view), replay.segments)?);
+        let mut fs = Self::open_view(view)?;
+        fs.problems.extend(replay.problems);
+        Ok(fs)
+    }
+
+    /// What the journal adds to the volume.
+    fn journal(&self) -> Result<journal::Replay> {
+        let damaged = || ReadError::corrupt("journal inode");
+        let number = self.superblock.journal_inode.ok_or_else(damaged)?;
+        let record = self.record_of(number)?;
+        let Content::Runs(runs) = &record.content else {
+            return Err(damaged().at(record.place.start()).expected("runs of blocks").into());
+        };
+        let content = self.content(&record)?;
+        let facts = journal::JournalFacts {
+            block_size: self.superblock.block_size.bytes_u32(),
+            blocks: self.superblock.blocks,
+            runs,
+        };
+        let mut replay = journal::replay(&self.view, &*content, &facts);
+        replay.problems.extend(record.problems);
+        Ok(replay)
+    }
+
+    /// Adds what is noteworthy of the filesystem as a whole.
+    fn add_notes(&mut self) {
+        let superblock = &self.superblock;
+        let mut notes = Vec::new();
+        if superblock.size() > self.view.len() {
+            notes.push(
+                ReadError::corrupt("volume")
+                    .expected(format!("the {} bytes of the filesystem", superblock.size()))
+                    .found(format!("{} bytes", self.view.len()))
+                    .advice("the image may be truncated"),
+            );
+        }
+        let unknown = superblock.features.unknown_ro_compat();
+        if !unknown.is_empty() {
+            notes.push(
+                ReadError::unsupported("ext features")
+                    .at(superblock.offset)
+                    .found(format!("{}, which may add things that are not read", unknown.join(", "))),
+            );
+        }
+        if superblock.has_incompat(INCOMPAT_ENCRYPT) {
+            notes.push(
+                ReadError::unsupported("encryption").at(superblock.offset).found(
+                    "the encrypt feature: names in encrypted directories are listed as they are stored",
+                ),
+            );
+        }
+        self.problems.extend(notes.into_iter().map(Error::from));
+    }
+
+    /// Byte offset of an inode on the view.
+    ///
+    /// # Errors
+    /// When there is no such inode, or its group's descriptor is lost.
+    pub(crate) fn inode_offset(&self, number: InodeNumber) -> Result<u64> {
+        let superblock = &self.superblock;
+        if number.get() > superblock.inodes {
+            return Err(Error::NotFound(format!("inode {}", number.get())));
+        }
+        let index = number.get().saturating_sub(1);
+        let per_group = superblock.inodes_per_group;
+        let (group, index) = (index / per_group, index % per_group);
+        let table = usize::try_from(group)
+            .ok()
+            .and_then(|group| self.groups.get(group))
+            .and_then(|group| group.inode_table)
+            .ok_or_else(|| {
+                ReadError::corrupt(format!("inode {}", number.get()))
+                    .expected(format!("an inode table of group {group}"))
+                    .found("a damaged group descriptor")
+            })?;
+        let inside = u64::from(index).saturating_mul(u64::from(superblock.inode_size.get()));
+        Ok(superblock.block_size.offset_of(table).saturating_add(inside))
+    }
+
+    /// The bytes of an inode.
+    ///
+    /// # Errors
+    /// When there is no such inode or it cannot be read.
+    pub(crate) fn inode_bytes(&self, number: InodeNumber) -> Result<InodeBytes> {
+        let offset = self.inode_offset(number)?;
+        let mut bytes = SmallVec::from_elem(0, usize::from(self.superblock.inode_size.get()));
+        self.view.read_exact_at(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The inode of these bytes, which [`Ext::inode_bytes`] read.
+    ///
+    /// # Errors
+    /// When there is no such inode.
+    pub(crate) fn inode<'a>(&self, number: InodeNumber, bytes: &'a [u8]) -> Result<Inode<'a>> {
+        let place = ByteRange::at(self.inode_offset(number)?, bytes.len() as u64);
+        Inode::new(number, bytes, place)
+            .ok_or_else(|| ReadError::corrupt(format!("inode {}", number.get())).at(place.start()).into())
+    }
+
+    /// Whether the file of an inode is part of the tree. The inode itself decides, as it does for the
+    /// kernel; the bitmaps of inodes, which only steer allocation, are not read.
+    pub(super) fn allocation(&self, inode: &Inode<'_>) -> Allocation {
+        if inode.links() > 0 {
+            Allocation::Allocated
+        } else if self.orphans.binary_search(&inode.number).is_ok() {
+            Allocation::Orphan
+        } else {
+            Allocation::Deleted
+        }
+    }
+
+    /// The record of an inode that is or was in use.
+    ///
+    /// # Errors
+    /// When there is no such file or it cannot be read.
+    pub(crate) fn record_of(&self, number: InodeNumber) -> Result<Record> {
+        let bytes = self.inode_bytes(number)?;
+        let inode = self.inode(number, &bytes)?;
+        if inode.is_blank() {
+            return Err(Error::NotFound(format!("a file with inode {}", number.get())));
+        }
+        Ok(Recorder::new(self).record(&inode, self.allocation(&inode)))
+    }
+
+    /// The bytes of a file or directory.
+    ///
+    /// # Errors
+    /// When it is encrypted, or has no content.
+    pub(crate) fn content(&self, record: &Record) -> Result<Arc<dyn ReadAt>> {
+        let size = record.metadata.size;
+        match &record.content {
+            Content::Runs(runs) => self.mapped(segments(runs, size), size),
+            Content::Inline(bytes) => {
+                let length = (bytes.len() as u64).min(size);
+                let source = Source::Bytes(Arc::from(&**bytes), 0);
+                let mut segments = vec![Segment { start: 0, length, source }];
+                if length < size {
+                    let source = Source::Below(super::runs::LOST);
+                    segments.push(Segment { start: length, length: size.saturating_sub(length), source });
+                }
+                self.mapped(segments, size)
+            }
+            Content::Opaque => Err(ReadError::unsupported("encrypted file")
+                .at(record.place.start())
+                .found(format!("inode {} with the encrypt flag", record.metadata.id.0))
+                .into()),
+            Content::None => Err(Error::WrongKind("a file with content")),
+        }
+    }
+
+    fn mapped(&self, segments: Vec<Segment>, size: u64) -> Result<Arc<dyn ReadAt>> {
+        let view = Arc::clone(&self.view);
+        let limit = self.superblock.size().min(view.len());
+        let sound = segments.iter().all(|segment| match segment.source {
+            Source::Below(offset) => offset.checked_add(segment.length).is_some_and(|end| end <= limit),
+            _ => true,
+        });
+        if sound {
+            return Ok(Arc::new(Mapped::sparse(view, segments, size)?));
+        }
+        Ok(Arc::new(Mapped::sparse(Guarded { view, limit }, segments, size)?))
+    }
+
+    /// Whether records of this kind have content.
+    pub(super) fn has_content(kind: FileKind) -> bool {
+        matches!(kind, FileKind::Regular | FileKind::Symlink)
+    }
+}
+
+/// The segments of a file of `size` bytes.
+fn segments(runs: &[Run], size: u64) -> Vec<Segment> {
+    runs.iter()
+        .filter(|run| run.start < size)
+        .map(|run| Segment {
+            start: run.start,
+            length: run.length.min(size.saturating_sub(run.start)),
+            source: match run.place {
+                Place::Volume(offset) => Source::Below(offset),
+                Place::Zero => Source::Zero,
+            },
+        })
+        .collect()
+}
+
+/// A view on which every position exists, so that a file can be opened of which only a part can be read.
+struct Guarded {
+    view: Arc<dyn ReadAt>,
+    limit: u64,
+}
+
+impl ReadAt for Guarded {
+    fn len(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        let end = offset.saturating_add(buf.len() as u64);
+        if end <= self.limit {
+            return self.view.read_exact_at(offset, buf);
+        }
+        if offset >= super::runs::LOST {
+            return Err(ReadError::corrupt("file content")
+                .at(offset.saturating_sub(super::runs::LOST))
+                .found("a part whose place is lost, since what maps it is damaged"));
+        }
+        Err(ReadError::past_end("file content", offset, buf.len() as u64, self.limit))
+    }
+
+    fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
+        let sound = range.truncate(self.limit.saturating_sub(range.start()));
+        if sound.is_empty() {
+            return Ok(Extent { range, origin: Origin::Unknown });
+        }
+        self.view.extent_at(sound)
+    }
+}
+
+/// A UUID as it is customarily spelt.
+pub(super) fn spell_uuid(uuid: [u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (position, byte) in uuid.iter().enumerate() {
+        if matches!(position, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
