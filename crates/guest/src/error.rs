@@ -14,6 +14,8 @@ pub enum Error {
     FileSystem(vminspect_filesystem::Error),
     /// No file has this path.
     NotFound(String),
+    /// The symbolic links on this path lead in a circle, or through more links than Linux follows.
+    TooManyLinks(String),
 }
 
 impl From<vminspect_image::Error> for Error {
@@ -35,6 +37,7 @@ impl fmt::Display for Error {
             Self::Volume(error) => error.fmt(f),
             Self::FileSystem(error) => error.fmt(f),
             Self::NotFound(path) => write!(f, "{path} does not exist in the guest"),
+            Self::TooManyLinks(path) => write!(f, "{path} leads through too many symbolic links"),
         }
     }
 }

@@ -1,14 +1,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use vminspect_bytes::Family;
-use vminspect_filesystem::{FileId, FileSystem};
+use vminspect_bytes::{Family, ReadAt, ReadAtExt};
+use vminspect_filesystem::{FileId, FileKind, Stream};
 use vminspect_image::{Disk, OpenOptions};
-use vminspect_volume::{Volume, VolumeTable};
+use vminspect_volume::VolumeTable;
 
-use crate::{Coverage, Error, Result};
+use crate::namespace::{self, FollowLast, Namespace};
+use crate::volume::{GuestVolume, open_volumes, report_unknown};
+use crate::{Coverage, Error, OperatingSystem, Result, linux, mount_table};
 
 /// The disk of a virtual machine, opened: its volumes, their filesystems, and one namespace of paths.
+///
+/// Every path begins with its volume's [`GuestVolume::prefix`]:
+///
+/// - Where an operating system is found, its volume is `/`, and the volumes that its mount table names have the
+///   paths at which it mounts them. If several volumes hold one, the first is taken; the others are reported.
+/// - Without an operating system, the only volume that can hold files (swap space and boot loaders' areas do
+///   not) is `/`. It may be one that cannot be read: what a volume is called must not change when another is
+///   damaged.
+/// - Every other volume has its own prefix, such as `vol2:`, and so have all volumes beside the above.
 pub struct Guest {
     image: String,
     disk: Disk,
@@ -16,51 +27,6 @@ pub struct Guest {
     volumes: Vec<GuestVolume>,
     system: Option<OperatingSystem>,
     coverage: Coverage,
-}
-
-/// A volume and its place in the namespace.
-pub struct GuestVolume {
-    /// Position among the volumes of the disk, from 1. `vol2:` is the second.
-    pub position: usize,
-    /// The volume.
-    pub volume: Volume,
-    /// Its filesystem, when a driver could open it.
-    pub filesystem: Option<Arc<dyn FileSystem>>,
-    /// What stands before the paths of this volume, without a slash at its end: empty for `/`, `/boot` for a
-    /// volume mounted there, `vol2:` for one that no mount names.
-    pub prefix: Vec<u8>,
-    /// Paths inside this volume at which another volume is mounted, without a slash at their end. What this
-    /// volume itself holds below them is hidden in the running guest; its paths begin with `vol1:`.
-    pub covered: Vec<Vec<u8>>,
-}
-
-impl GuestVolume {
-    /// The prefix that always leads to this volume: `vol2:`.
-    #[must_use]
-    pub fn own_prefix(&self) -> Vec<u8> {
-        format!("vol{}:", self.position).into_bytes()
-    }
-}
-
-/// The operating system that was found.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct OperatingSystem {
-    /// `linux`.
-    pub family: &'static str,
-    /// `PRETTY_NAME`, or the best there is.
-    pub name: Option<String>,
-    /// `ID` of os-release: `debian`.
-    pub id: Option<String>,
-    /// `VERSION_ID` of os-release.
-    pub version: Option<String>,
-    /// Host name.
-    pub hostname: Option<String>,
-    /// Kernels under /boot and /lib/modules, newest last.
-    pub kernels: Vec<String>,
-    /// Init system: `systemd`, `sysvinit`, `openrc`, `busybox`, `runit` …
-    pub init: Option<String>,
-    /// Position of the volume that holds it, from 1.
-    pub volume: usize,
 }
 
 /// A file that a path leads to.
@@ -80,27 +46,28 @@ impl Guest {
     /// # Errors
     /// When the image itself cannot be opened.
     pub fn open(location: &Path, options: &OpenOptions) -> Result<Self> {
-        let image = location.display().to_string();
         let disk = Disk::open(location, options)?;
+        Ok(Self::of_disk(location.display().to_string(), disk))
+    }
+
+    /// Reads the volumes of an opened disk. `image` is what the user calls it.
+    #[must_use]
+    pub fn of_disk(image: String, disk: Disk) -> Self {
         let mut coverage = Coverage::default();
-        let table = VolumeTable::read(Arc::clone(disk.bytes())).map_err(Error::Volume)?;
-        let mut volumes = Vec::new();
-        for (index, volume) in table.volumes.iter().enumerate() {
-            let position = index + 1;
-            let prefix = format!("vol{position}:").into_bytes();
-            let filesystem = match vminspect_filesystem::open(Arc::clone(&volume.bytes)) {
-                Ok(filesystem) => filesystem,
-                Err(error) => {
-                    coverage.add_error(&image, &prefix, error.family(), &error);
-                    None
-                }
-            };
-            if filesystem.is_none() {
-                coverage.add_error(&image, &prefix, Family::Unsupported, &"unknown filesystem");
-            }
-            volumes.push(GuestVolume { position, volume: volume.clone(), filesystem, prefix, covered: Vec::new() });
+        for problem in disk.problems() {
+            coverage.add_read_error(&image, b"", problem);
         }
-        Ok(Self { image, disk, table, volumes, system: None, coverage })
+        let table = read_table(&image, disk.bytes(), &mut coverage);
+        let mut volumes = open_volumes(&image, &table, &mut coverage);
+        let system = linux::find_volume(&image, &volumes, &mut coverage).map(|root| {
+            mount_table::mount(&image, &mut volumes, root, &mut coverage);
+            linux::describe(&volumes, root)
+        });
+        if system.is_none() {
+            namespace::root_only_volume(&mut volumes);
+        }
+        report_unknown(&image, &volumes, &mut coverage);
+        Self { image, disk, table, volumes, system, coverage }
     }
 
     /// The image as the user named it.
@@ -140,12 +107,38 @@ impl Guest {
     }
 
     /// The file at `path`: `/etc/passwd`, `vol2:/file`. Symbolic links in directories are followed within the
-    /// guest; the last component is not.
+    /// guest; the last component is not. A path that begins with a volume's own prefix stays in that volume,
+    /// also below directories at which the guest mounts another.
+    ///
+    /// Where a directory holds a name twice, the first counts.
     ///
     /// # Errors
     /// When no file has this path, or a directory on the way cannot be read.
     pub fn locate(&self, path: &[u8]) -> Result<Located> {
-        Err(Error::NotFound(String::from_utf8_lossy(path).into_owned()))
+        Namespace::new(&self.volumes).locate(path, FollowLast::No)
+    }
+
+    /// The file at `path`, where a symbolic link at its end is followed, too.
+    ///
+    /// # Errors
+    /// As [`Guest::locate`], and when links lead in a circle.
+    pub fn resolve_following(&self, path: &[u8]) -> Result<Located> {
+        Namespace::new(&self.volumes).locate(path, FollowLast::Yes)
+    }
+
+    /// The content of the regular file at `path`, links followed, when it has at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`Guest::resolve_following`], and when it is no regular file, is larger, or cannot be read.
+    pub fn read_file(&self, path: &[u8], limit: u64) -> Result<Vec<u8>> {
+        read_file(&self.volumes, path, limit)
+    }
+
+    /// The volumes of two guests that belong together, by their prefixes and in the order of these: indices
+    /// into the volumes of each, `None` where only the other has one.
+    #[must_use]
+    pub fn volume_pairs(before: &Self, after: &Self) -> Vec<(Option<usize>, Option<usize>)> {
+        pairs(&before.volumes, &after.volumes)
     }
 
     /// Evidence that changed while it was read, for the end of a command.
@@ -158,5 +151,81 @@ impl Guest {
             }
         }
         coverage
+    }
+}
+
+/// A disk whose table cannot be read is one volume: a filesystem may stand straight on it all the same.
+fn read_table(image: &str, disk: &Arc<dyn ReadAt>, coverage: &mut Coverage) -> VolumeTable {
+    match VolumeTable::read(Arc::clone(disk)) {
+        Ok(table) => {
+            for problem in &table.problems {
+                coverage.add_read_error(image, b"", problem);
+            }
+            table
+        }
+        Err(problem) => {
+            coverage.add_read_error(image, b"", &problem);
+            VolumeTable::whole(Arc::clone(disk))
+        }
+    }
+}
+
+/// The content of the regular file at `path`, links followed.
+pub(crate) fn read_file(volumes: &[GuestVolume], path: &[u8], limit: u64) -> Result<Vec<u8>> {
+    let located = Namespace::new(volumes).locate(path, FollowLast::Yes)?;
+    let not_found = || Error::NotFound(String::from_utf8_lossy(path).into_owned());
+    let volume = volumes.get(located.volume).ok_or_else(not_found)?;
+    let filesystem = volume.filesystem.as_ref().ok_or_else(not_found)?;
+    if filesystem.metadata(located.file)?.kind != FileKind::Regular {
+        return Err(vminspect_filesystem::Error::WrongKind("a regular file").into());
+    }
+    let content = filesystem.open(located.file, Stream::Data)?;
+    Ok(content.read_all(limit).map_err(vminspect_filesystem::Error::Read)?)
+}
+
+fn pairs(before: &[GuestVolume], after: &[GuestVolume]) -> Vec<(Option<usize>, Option<usize>)> {
+    let sorted = |volumes: &[GuestVolume]| {
+        let mut sorted: Vec<(Vec<u8>, usize)> =
+            volumes.iter().enumerate().map(|(index, volume)| (volume.prefix.clone(), index)).collect();
+        sorted.sort();
+        sorted
+    };
+    let (before, after) = (sorted(before), sorted(after));
+    let (mut left, mut right) = (before.iter().peekable(), after.iter().peekable());
+    let mut pairs = Vec::new();
+    loop {
+        let order = match (left.peek(), right.peek()) {
+            (Some(a), Some(b)) => a.0.cmp(&b.0),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => return pairs,
+        };
+        let a = if order.is_le() { left.next() } else { None };
+        let b = if order.is_ge() { right.next() } else { None };
+        pairs.push((a.map(|pair| pair.1), b.map(|pair| pair.1)));
+    }
+}
+
+/// Family of any error of this crate, for coverage.
+pub(crate) fn family(error: &Error) -> Family {
+    match error {
+        Error::Image(error) => error.family(),
+        Error::Volume(error) => error.family(),
+        Error::FileSystem(error) => error.family(),
+        Error::NotFound(_) | Error::TooManyLinks(_) => Family::Corrupt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pairs;
+    use crate::volume::tests::unreadable;
+
+    #[test]
+    fn volumes_pair_by_prefix() {
+        let before = [unreadable(1, "vol1:"), unreadable(2, ""), unreadable(3, "/home")];
+        let after = [unreadable(1, ""), unreadable(2, "/boot"), unreadable(3, "/home")];
+        let expected = [(Some(1), Some(0)), (None, Some(1)), (Some(2), Some(2)), (Some(0), None)];
+        assert_eq!(pairs(&before, &after), expected);
     }
 }

@@ -16,6 +16,7 @@
 )]
 
 mod content;
+mod content_identity;
 mod driver;
 mod error;
 pub mod foreign;
@@ -28,6 +29,7 @@ mod table;
 mod tests;
 
 pub use content::{Content, ContentKind, identify};
+pub use content_identity::{ContentIdentity, content_identity};
 pub use driver::{DRIVERS, Driver};
 pub use error::{Error, Result};
 pub use table::{Volume, VolumeTable};

@@ -1,0 +1,241 @@
+//! From paths to files: through mounts and symbolic links, without ever leaving the guest.
+
+use std::borrow::Cow;
+
+use vminspect_filesystem::{FileId, FileKind, FileSystem, NameEncoding};
+
+use crate::volume::GuestVolume;
+use crate::{Error, Located, Result};
+
+/// Symbolic links that one path may lead through, as in Linux.
+const MOST_LINKS: u32 = 40;
+
+/// Longest link target that is followed. Linux allows 4,096 bytes.
+const LONGEST_TARGET: usize = 64 << 10;
+
+/// Whether a symbolic link at the end of a path is followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FollowLast {
+    Yes,
+    No,
+}
+
+/// Makes the only volume that may hold files the root, for a disk without an operating system.
+pub(crate) fn root_only_volume(volumes: &mut [GuestVolume]) {
+    let mut candidates = volumes.iter_mut().filter(|volume| volume.may_hold_files());
+    if let (Some(only), None) = (candidates.next(), candidates.next()) {
+        only.prefix.clear();
+    }
+}
+
+/// The volumes as one tree.
+#[derive(Clone, Copy)]
+pub(crate) struct Namespace<'a> {
+    volumes: &'a [GuestVolume],
+}
+
+/// Where a walk takes absolute links to, and whether it crosses mounts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// The tree that the running guest has.
+    Guest,
+    /// One volume alone, by index.
+    Volume(usize),
+}
+
+/// A directory that a walk has reached, with the path in the guest's tree that leads there.
+#[derive(Clone)]
+struct Step {
+    at: Located,
+    path: Vec<u8>,
+}
+
+/// A file, and its path in the guest's tree without any links.
+pub(crate) struct Resolved {
+    pub(crate) at: Located,
+    pub(crate) path: Vec<u8>,
+}
+
+impl<'a> Namespace<'a> {
+    pub(crate) fn new(volumes: &'a [GuestVolume]) -> Self {
+        Self { volumes }
+    }
+
+    /// The file at `path`.
+    pub(crate) fn locate(self, path: &[u8], follow: FollowLast) -> Result<Located> {
+        self.resolve(path, follow).map(|resolved| resolved.at)
+    }
+
+    /// The file at `path`, with the path that leads there without links.
+    pub(crate) fn resolve(self, path: &[u8], follow: FollowLast) -> Result<Resolved> {
+        let (view, inner) = self.view_of(path).ok_or_else(|| not_found(path))?;
+        // A slash at the end asks for what a link leads to.
+        let follow = if inner.ends_with(b"/") { FollowLast::Yes } else { follow };
+        let mut walk =
+            Walk { namespace: self, view, steps: vec![self.root(view, path)?], links: 0, whole: path };
+        walk.run(inner, follow)
+    }
+
+    /// The view that a path asks for, and the rest of the path.
+    fn view_of(self, path: &[u8]) -> Option<(View, &[u8])> {
+        if path.starts_with(b"/") {
+            return Some((View::Guest, path));
+        }
+        let found = self.volumes.iter().enumerate().find_map(|(index, volume)| {
+            let rest = path.strip_prefix(volume.own_prefix().as_slice())?;
+            Some((View::Volume(index), rest))
+        });
+        found.filter(|(_, rest)| rest.is_empty() || rest.starts_with(b"/"))
+    }
+
+    fn root(self, view: View, path: &[u8]) -> Result<Step> {
+        let volume = match view {
+            View::Guest => self.mounted_at(b""),
+            View::Volume(index) => Some(index),
+        };
+        let at = volume.and_then(|volume| self.root_of(volume)).ok_or_else(|| not_found(path))?;
+        Ok(Step { at, path: Vec::new() })
+    }
+
+    fn root_of(self, volume: usize) -> Option<Located> {
+        let filesystem = self.filesystem(volume)?;
+        Some(Located { volume, file: filesystem.root() })
+    }
+
+    fn filesystem(self, volume: usize) -> Option<&'a dyn FileSystem> {
+        self.volumes.get(volume)?.filesystem.as_deref()
+    }
+
+    /// The volume that is mounted at exactly this path of the guest's tree.
+    fn mounted_at(self, path: &[u8]) -> Option<usize> {
+        self.volumes.iter().position(|volume| volume.is_mounted() && volume.prefix == path)
+    }
+}
+
+/// A walk along one path.
+struct Walk<'a, 'p> {
+    namespace: Namespace<'a>,
+    view: View,
+    /// From the root to where the walk is.
+    steps: Vec<Step>,
+    links: u32,
+    /// The path as the caller gave it, for messages.
+    whole: &'p [u8],
+}
+
+impl Walk<'_, '_> {
+    fn run(&mut self, path: &[u8], follow: FollowLast) -> Result<Resolved> {
+        let mut pending = Vec::new();
+        push_components(&mut pending, path);
+        while let Some(name) = pending.pop() {
+            if name == b".." {
+                if self.steps.len() > 1 {
+                    self.steps.pop();
+                }
+                continue;
+            }
+            let child = self.child(&name)?;
+            let is_last = pending.is_empty();
+            match self.link_target(&child)? {
+                Some(target) if !is_last || follow == FollowLast::Yes => {
+                    self.follow(&target, &mut pending)?;
+                }
+                _ => self.steps.push(child),
+            }
+        }
+        let last = self.steps.last().cloned().ok_or_else(|| not_found(self.whole))?;
+        Ok(Resolved { at: last.at, path: last.path })
+    }
+
+    /// The entry `name` of the directory where the walk is; the root of the volume that is mounted there.
+    fn child(&self, name: &[u8]) -> Result<Step> {
+        let here = self.steps.last().ok_or_else(|| not_found(self.whole))?;
+        let filesystem = self.filesystem(here.at.volume)?;
+        let mut path = here.path.clone();
+        path.push(b'/');
+        path.extend_from_slice(name);
+        if self.view == View::Guest
+            && let Some(volume) = self.namespace.mounted_at(&path)
+        {
+            let at = self.namespace.root_of(volume).ok_or_else(|| not_found(self.whole))?;
+            return Ok(Step { at, path });
+        }
+        let file = find(filesystem, here.at.file, name)?.ok_or_else(|| not_found(self.whole))?;
+        Ok(Step { at: Located { volume: here.at.volume, file }, path })
+    }
+
+    fn link_target(&self, step: &Step) -> Result<Option<Vec<u8>>> {
+        let filesystem = self.filesystem(step.at.volume)?;
+        if filesystem.metadata(step.at.file)?.kind != FileKind::Symlink {
+            return Ok(None);
+        }
+        Ok(Some(filesystem.read_link(step.at.file)?))
+    }
+
+    fn follow(&mut self, target: &[u8], pending: &mut Vec<Vec<u8>>) -> Result<()> {
+        self.links = self.links.saturating_add(1);
+        if self.links > MOST_LINKS || target.len() > LONGEST_TARGET {
+            return Err(Error::TooManyLinks(text(self.whole)));
+        }
+        if target.starts_with(b"/") {
+            self.restart()?;
+        }
+        push_components(pending, target);
+        Ok(())
+    }
+
+    /// An absolute link in a volume of the guest's tree leads to the guest's root; in one that the guest does not
+    /// mount, to that volume's own.
+    fn restart(&mut self) -> Result<()> {
+        if let View::Volume(index) = self.view
+            && self.namespace.volumes.get(index).is_some_and(GuestVolume::is_mounted)
+        {
+            self.view = View::Guest;
+        }
+        self.steps = vec![self.namespace.root(self.view, self.whole)?];
+        Ok(())
+    }
+
+    fn filesystem(&self, volume: usize) -> Result<&dyn FileSystem> {
+        self.namespace.filesystem(volume).ok_or_else(|| not_found(self.whole))
+    }
+}
+
+/// Puts the components of `path` on top of `pending`, the first uppermost.
+fn push_components(pending: &mut Vec<Vec<u8>>, path: &[u8]) {
+    let components = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    pending.extend(components.rev().map(<[u8]>::to_vec));
+}
+
+/// The first entry of this name. An entry that cannot be read is passed over, but not forgotten: when the name
+/// is not found, it may have been that one.
+fn find(filesystem: &dyn FileSystem, directory: FileId, name: &[u8]) -> Result<Option<FileId>> {
+    let name = stored(filesystem.name_encoding(), name);
+    let mut bad = None;
+    for entry in filesystem.entries(directory)? {
+        match entry {
+            Ok(entry) if entry.name == *name => return Ok(Some(entry.id)),
+            Ok(_) => {}
+            Err(error) => bad = bad.or(Some(error)),
+        }
+    }
+    bad.map_or(Ok(None), |error| Err(error.into()))
+}
+
+/// A name of a path as the filesystem stores it.
+fn stored(encoding: NameEncoding, name: &[u8]) -> Cow<'_, [u8]> {
+    match encoding {
+        NameEncoding::Bytes => Cow::Borrowed(name),
+        NameEncoding::Utf16Le => {
+            Cow::Owned(String::from_utf8_lossy(name).encode_utf16().flat_map(u16::to_le_bytes).collect())
+        }
+    }
+}
+
+fn not_found(path: &[u8]) -> Error {
+    Error::NotFound(text(path))
+}
+
+fn text(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
