@@ -1,1 +1,72 @@
-//! The library facade.
+//! Inspects virtual machine disks and compares them, without booting or mounting them.
+//!
+//! A [`Guest`] is an opened disk. [`list`] hashes its files, [`compare`] tells what changed between two. What
+//! could not be read stands in the [`Coverage`] of every result.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use vminspect::{Guest, OpenOptions, Options, Silent};
+//!
+//! # fn main() -> Result<(), vminspect::GuestError> {
+//! let open = OpenOptions::default();
+//! let before = Guest::open(Path::new("before.qcow2"), &open)?;
+//! let after = Guest::open(Path::new("after.qcow2"), &open)?;
+//! let comparison = vminspect::compare(&before, &after, &Options::default(), &Silent);
+//! for change in &comparison.modified {
+//!     println!("{}", change.after.path.to_text().0);
+//! }
+//! for problem in comparison.coverage.sorted() {
+//!     eprintln!("{}", problem.message);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rooms below can be used by themselves: any bytes that implement [`ReadAt`] can be read as a volume, a
+//! filesystem or a file.
+
+// Bytes, and where they come from.
+pub use vminspect_bytes::{
+    ByteRange, Extent, Family, Memory, Origin, ReadAt, ReadAtExt, ReadError, Resolution, Timestamp,
+};
+
+// Images.
+pub use vminspect_image::{Disk, Error as ImageError, ImageInfo, OpenOptions, OpenPolicy, SnapshotInfo};
+
+// Volumes.
+pub use vminspect_volume::{Volume, VolumeTable};
+
+// Filesystems.
+pub use vminspect_filesystem::{
+    Entry, Error as FileSystemError, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, Metadata, Stream,
+    Times, open as open_filesystem,
+};
+
+// Guests.
+pub use vminspect_guest::{
+    Coverage, Error as GuestError, Guest, GuestVolume, Located, OperatingSystem, Problem,
+};
+
+// Analyses and their findings.
+pub use vminspect_analysis::extract::{
+    Copied, Destination, Extracted, copy, extract_by_digest, extract_tree, host_name, locate, locate_followed,
+};
+pub use vminspect_analysis::finding::{
+    Comparison, Evidence, FieldChange, FileFacts, GuestPath, ListSummary, MetadataChange, Modified, Renamed,
+    Statistics, TypeChange, Value,
+};
+pub use vminspect_analysis::{
+    Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare, list,
+};
+
+// Reports.
+pub use vminspect_report::coverage::{document as coverage_document, line as problem_line};
+pub use vminspect_report::escape::terminal as for_terminal;
+pub use vminspect_report::info::{json as info_json, text as info_text};
+pub use vminspect_report::manifest::write as write_manifest_line;
+pub use vminspect_report::table::size as human_size;
+pub use vminspect_report::time::iso as iso_time;
+pub use vminspect_report::{
+    ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
+    listing as listing_report,
+};

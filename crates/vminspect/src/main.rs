@@ -1,2 +1,18 @@
-//! The command line.
-fn main() {}
+//! The command line of vminspect.
+
+mod arguments;
+mod commands;
+mod failure;
+mod log;
+mod output;
+mod progress;
+mod session;
+mod statistics;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    commands::run(arguments::Arguments::parse())
+}

@@ -6,6 +6,7 @@
 
 mod copy;
 mod destination;
+mod locate;
 mod name;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::digest::{Algorithm, Digests};
 use crate::finding::{FileFacts, GuestPath};
 pub use copy::{Copied, copy};
 pub use destination::Destination;
+pub use locate::{locate, locate_followed};
 pub use name::host_name;
 pub use tree::{ExtractedSink, extract_tree};
 
@@ -72,8 +74,7 @@ pub fn extract_by_digest(
         extracted.problem = Some("its content could not be read".to_owned());
         return Ok(extracted);
     };
-    let opened = guest
-        .locate(&facts.path.bytes)
+    let opened = locate(guest, &facts.path.bytes)
         .map_err(|error| error.to_string())
         .and_then(|located| open(guest, located));
     let (metadata, content) = match opened {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vminspect_filesystem::{FileId, FileKind, FileSystem, Metadata, NameEncoding, Stream};
 use vminspect_guest::{Guest, Located};
 
-use super::{Destination, Extracted, copy};
+use super::{Destination, Extracted, copy, locate};
 use crate::digest::Algorithm;
 use crate::finding::GuestPath;
 
@@ -26,7 +26,7 @@ pub fn extract_tree(
     sink: ExtractedSink<'_>,
 ) -> io::Result<()> {
     let path = trimmed(path);
-    let located = match guest.locate(path) {
+    let located = match locate(guest, path) {
         Ok(located) => located,
         Err(error) => {
             let path = GuestPath { bytes: path.to_vec(), utf16: false };

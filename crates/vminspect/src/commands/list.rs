@@ -1,0 +1,48 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use vminspect::Fields;
+
+use crate::arguments::{Evidence, Files, FormatName, Report};
+use crate::failure::Failure;
+use crate::output::{Output, stdout_is_terminal};
+use crate::session::{Outcome, Session};
+use crate::{progress, statistics};
+
+/// Lists the regular files of a disk with their hashes.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The disk: an image, a block device, or IMAGE#SNAPSHOT.
+    disk: PathBuf,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    report: Report,
+    #[command(flatten)]
+    evidence: Evidence,
+}
+
+pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
+    let options = session.options(&arguments.files)?;
+    let guest = session.open(&arguments.disk, &arguments.evidence)?;
+    let path = arguments.report.output.as_deref();
+    let mut out = Output::open(path, &[&guest])?;
+    let fields = Fields {
+        algorithms: options.algorithms.clone(),
+        size: arguments.files.size,
+        file_type: arguments.files.identify,
+    };
+    let format = arguments.report.format.with_colour(session.colour(path));
+    let progress = progress::start(&session.global, path.is_none() && stdout_is_terminal());
+    let summary = session.in_pool(|| {
+        let mut report = vminspect::listing_report(format, &mut out, &fields)?;
+        let mut summary = vminspect::list(&guest, &options, &*progress, &mut |facts| report.row(&facts))?;
+        summary.coverage.extend(guest.check_unchanged());
+        report.finish(&summary.coverage).map(|()| summary)
+    })??;
+    drop(progress);
+    out.finish()?;
+    statistics::tell(session, &summary.statistics);
+    let shown = arguments.report.format == FormatName::Jsonl;
+    session.conclude(&summary.coverage, shown, &arguments.report.coverage, &[&guest])
+}
