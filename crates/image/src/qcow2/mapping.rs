@@ -59,8 +59,6 @@ pub(super) struct Mapping {
     pub(super) data_length: u64,
     /// Whether unallocated clusters are read from a parent; they are zeros otherwise.
     pub(super) has_parent: bool,
-    /// Whether the image is known to be cut off, so that no bytes past the end are taken for zeros.
-    pub(super) truncated: bool,
 }
 
 impl Mapping {
@@ -146,11 +144,8 @@ impl Mapping {
             Run { length, kind: Kind::Plain(HostOffset(start)) }
         } else if available > 0 {
             Run { length: available, kind: Kind::Plain(HostOffset(start)) }
-        } else if cluster.0 >= self.data_length || self.truncated {
-            Run { length, kind: Kind::Bad(Defect::PastEnd) }
         } else {
-            // QEMU does not write the zeros at the end of the last cluster in the file.
-            Run { length, kind: Kind::Zero }
+            Run { length, kind: Kind::Bad(Defect::PastEnd) }
         }
     }
 

@@ -151,7 +151,7 @@ impl Image<'_> {
                 .expected(format!("{needed} entries for {length} bytes"))
                 .found(place.entries.to_string()));
         }
-        let mut mapping = Mapping {
+        let mapping = Mapping {
             l1: L1Table::read(file, place, header.geometry, length)?,
             file: Arc::clone(file),
             rules: EntryRules {
@@ -161,11 +161,8 @@ impl Image<'_> {
             },
             data_length: self.data.len(),
             has_parent: parent.is_some(),
-            truncated: false,
         };
-        let survey = Survey::of(&mapping);
-        mapping.truncated = survey.truncated() || mapping.l1.len() < needed;
-        problems.extend(survey.problem(file));
+        problems.extend(Survey::of(&mapping, length).problem(file));
         if mapping.l1.len() < needed {
             problems.push(
                 ReadError::corrupt("qcow2 L1 table")

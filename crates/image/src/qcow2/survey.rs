@@ -22,7 +22,7 @@ pub(super) struct Survey {
 
 impl Survey {
     /// Looks at every L1 entry, and at L2 tables as far as that is cheap.
-    pub(super) fn of(mapping: &Mapping) -> Self {
+    pub(super) fn of(mapping: &Mapping, disk_length: u64) -> Self {
         let mut survey = Self::default();
         let geometry = mapping.rules.geometry;
         let mut left = MOST_TABLE_BYTES;
@@ -34,7 +34,7 @@ impl Survey {
                 L1Entry::Table(table) => match left.checked_sub(geometry.cluster_size()) {
                     Some(rest) => {
                         left = rest;
-                        survey.look_at_table(mapping, table, guest);
+                        survey.look_at_table(mapping, disk_length, table, guest);
                     }
                     None => left = 0,
                 },
@@ -43,7 +43,7 @@ impl Survey {
         survey
     }
 
-    fn look_at_table(&mut self, mapping: &Mapping, table: HostOffset, guest: u64) {
+    fn look_at_table(&mut self, mapping: &Mapping, disk_length: u64, table: HostOffset, guest: u64) {
         let geometry = mapping.rules.geometry;
         let entries = geometry.cluster_size().checked_div(geometry.entry_size()).unwrap_or(0);
         let mut index: u64 = 0;
@@ -56,15 +56,12 @@ impl Survey {
                     return self.count_table(guest, Defect::TablePastEnd);
                 };
                 let cluster = guest.saturating_add(index.saturating_mul(geometry.cluster_size()));
-                match mapping.rules.descriptor(entry, cluster) {
-                    Descriptor::Bad(defect) => self.count_cluster(cluster, defect),
-                    Descriptor::Plain(host) if host.0 >= mapping.data_length => {
-                        self.count_cluster(cluster, Defect::PastEnd);
-                    }
-                    Descriptor::Compressed(unit) if unit.offset.0 >= mapping.data_length => {
-                        self.count_cluster(cluster, Defect::PastEnd);
-                    }
-                    _ => {}
+                let visible = disk_length.saturating_sub(cluster).min(geometry.cluster_size());
+                if visible == 0 {
+                    return;
+                }
+                if let Some(defect) = defect_of(mapping, mapping.rules.descriptor(entry, cluster), visible) {
+                    self.count_cluster(cluster, defect);
                 }
                 index = index.saturating_add(1);
             }
@@ -85,11 +82,6 @@ impl Survey {
         self.first.get_or_insert((guest, defect));
     }
 
-    /// Whether something lies past the end of the file.
-    pub(super) fn truncated(&self) -> bool {
-        self.tables_past_end > 0 || self.clusters_past_end > 0
-    }
-
     /// The survey in one line, if it found anything.
     pub(super) fn problem(&self, file: &HostFile) -> Option<ReadError> {
         let (guest, defect) = self.first?;
@@ -103,12 +95,28 @@ impl Survey {
             what.push_str(&format!(", {} clusters that cannot be read", self.bad_clusters));
         }
         let error = error.expected(expected).found(what);
-        Some(if self.truncated() {
+        Some(if self.tables_past_end > 0 || self.clusters_past_end > 0 {
             error.advice(format!("the file has {} bytes; get the whole of it", file.len()))
         } else {
             error.advice("other parts of the disk are read all the same")
         })
     }
+}
+
+/// What is wrong with a cluster of which `visible` bytes belong to the disk.
+fn defect_of(mapping: &Mapping, descriptor: Descriptor, visible: u64) -> Option<Defect> {
+    // Subclusters need not be there to the last.
+    let visible = if mapping.rules.geometry.extended() { 1 } else { visible };
+    let end = match descriptor {
+        Descriptor::Bad(defect) => return Some(defect),
+        Descriptor::Plain(host) => host.0.saturating_add(visible),
+        // Their length is counted in whole sectors, the last of which the file may not have in full.
+        Descriptor::Compressed(unit) => {
+            unit.offset.0.saturating_add(unit.length).saturating_sub(layout::SECTOR.wrapping_sub(1))
+        }
+        Descriptor::Unallocated | Descriptor::Zero => return None,
+    };
+    (end > mapping.data_length).then_some(Defect::PastEnd)
 }
 
 /// What the corrupt flag of the header means for a reader.

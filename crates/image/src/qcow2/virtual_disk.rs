@@ -17,6 +17,9 @@ const PIECE_SHIFT: u32 = 56;
 /// An extent is first sought within this many clusters, then in steps that double.
 const FIRST_CLUSTERS: u64 = 64;
 
+/// An extent ends after this many clusters at the latest, so that no call takes long.
+const MOST_CLUSTERS: u64 = 1 << 22;
+
 /// Buffers above this are given back after use.
 const MOST_KEPT_BUFFER: usize = 1 << 20;
 
@@ -213,6 +216,7 @@ impl ReadAt for VirtualDisk {
         self.check_range(range.start(), range.len())?;
         // A run of this image and an extent of its parent may differ in length by far. Steps that double
         // keep the work in proportion to the extent that is returned, at every level of a chain.
+        let range = range.truncate(self.cluster_size().saturating_mul(MOST_CLUSTERS));
         let mut step = self.cluster_size().saturating_mul(FIRST_CLUSTERS);
         let mut extent = self.run_extent(range.truncate(step))?;
         let mut filled = extent.range.len() >= step;
