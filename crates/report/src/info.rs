@@ -168,7 +168,7 @@ impl<W: Write> Text<'_, W> {
     }
 
     fn line(&mut self, name: &str, text: &str) -> io::Result<()> {
-        writeln!(self.out, "  {} {}", pad(name, 14), escape::terminal(text))
+        writeln!(self.out, "  {} {}", pad(name, 20), escape::terminal(text))
     }
 
     fn optional(&mut self, name: &str, text: Option<&str>) -> io::Result<()> {

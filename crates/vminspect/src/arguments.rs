@@ -197,7 +197,8 @@ pub(crate) fn algorithms(names: &[AlgorithmName]) -> Vec<Algorithm> {
 fn memory_size(text: &str) -> Result<u64, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "expected a number and K, M, G or T, such as 256M".to_owned())?;
+    let number: u64 =
+        number.parse().map_err(|_| "expected a number and K, M, G or T, such as 256M".to_owned())?;
     let shift = match unit.to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
         "" => 0,
         "K" => 10,
@@ -236,6 +237,8 @@ mod tests {
     fn debug_stands_before_the_command_only() {
         assert!(Arguments::try_parse_from(["vminspect", "-d", "info", "x"]).is_ok());
         assert!(Arguments::try_parse_from(["vminspect", "info", "-d", "x"]).is_err());
-        assert!(Arguments::try_parse_from(["vminspect", "--deb", "list", "--ident", "x", "--alg", "md5"]).is_ok());
+        assert!(
+            Arguments::try_parse_from(["vminspect", "--deb", "list", "--ident", "x", "--alg", "md5"]).is_ok()
+        );
     }
 }

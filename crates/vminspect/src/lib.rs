@@ -38,8 +38,8 @@ pub use vminspect_volume::{Volume, VolumeTable};
 
 // Filesystems.
 pub use vminspect_filesystem::{
-    Entry, Error as FileSystemError, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, Metadata, Stream,
-    Times, open as open_filesystem,
+    Entry, Error as FileSystemError, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, Metadata,
+    Stream, Times, open as open_filesystem,
 };
 
 // Guests.
@@ -56,7 +56,8 @@ pub use vminspect_analysis::finding::{
     Statistics, TypeChange, Value,
 };
 pub use vminspect_analysis::{
-    Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare, list,
+    Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare,
+    list,
 };
 
 // Reports.

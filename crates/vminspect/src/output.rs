@@ -43,7 +43,10 @@ impl Output {
                 Err(Failure::new(format!("{} is a block device; name a file", path.display())))
             }
             Ok(metadata) if !metadata.is_file() => {
-                let file = OpenOptions::new().write(true).open(path).map_err(|error| Failure::about(path, &error))?;
+                let file = OpenOptions::new()
+                    .write(true)
+                    .open(path)
+                    .map_err(|error| Failure::about(path, &error))?;
                 Ok(Self::Stream(BufWriter::with_capacity(BUFFER, Box::new(file))))
             }
             _ => Replacement::begin(path).map(Self::File).map_err(|error| Failure::about(path, &error)),

@@ -47,7 +47,9 @@ fn style(stage: Stage, total: u64) -> ProgressStyle {
         (false, 0) => "{spinner} {msg} {human_pos} files",
         (false, _) => "{spinner} {msg} [{bar:30}] {human_pos}/{human_len} files",
     };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
 }
 
 impl Progress for Bar {
@@ -99,7 +101,8 @@ impl Lines {
         };
         current.told = Instant::now();
         let done = self.done.load(Ordering::Relaxed);
-        let line = format!("{{\"stage\":\"{}\",\"done\":{done},\"total\":{}}}\n", stage.as_str(), current.total);
+        let line =
+            format!("{{\"stage\":\"{}\",\"done\":{done},\"total\":{}}}\n", stage.as_str(), current.total);
         // Progress that nobody hears is no reason to stop.
         let _ = io::stderr().write_all(line.as_bytes());
     }

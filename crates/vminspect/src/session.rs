@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use vminspect::{Coverage, Guest, OpenOptions, Options, PathFilter, Problem, coverage_document, problem_line};
+use vminspect::{
+    Coverage, Guest, OpenOptions, Options, PathFilter, Problem, coverage_document, problem_line,
+};
 
 use crate::arguments::{CoverageArguments, Evidence, Files, Global, When, algorithms};
 use crate::failure::Failure;
@@ -38,7 +40,8 @@ impl Session {
     pub(crate) fn in_pool<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
         let threads = self.global.threads.map_or(0, usize::from);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| Failure::new(format!("cannot start threads: {error}; try --threads 1")))?;
+        let pool =
+            pool.map_err(|error| Failure::new(format!("cannot start threads: {error}; try --threads 1")))?;
         Ok(pool.install(work))
     }
 
@@ -110,7 +113,8 @@ impl Session {
         }
         if problems.len() > most {
             let rest = problems.len() - most;
-            let how = if in_file { "the coverage file has them all" } else { "--coverage FILE writes them all" };
+            let how =
+                if in_file { "the coverage file has them all" } else { "--coverage FILE writes them all" };
             self.warn(&format!("and {rest} more; {how}"));
         }
     }
@@ -131,7 +135,10 @@ impl Session {
         let colour = match self.global.color {
             When::Always => true,
             When::Never => false,
-            When::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            When::Auto => {
+                io::stderr().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
         };
         if colour { format!("vminspect: \x1b[{code}m{text}\x1b[0m") } else { format!("vminspect: {text}") }
     }

@@ -46,7 +46,8 @@ fn open(guest: &Guest, path: &[u8]) -> Result<Arc<dyn ReadAt>, Failure> {
     let shown = String::from_utf8_lossy(path);
     let volume = guest.volumes().get(located.volume);
     let filesystem = volume.and_then(|volume| volume.filesystem.as_ref());
-    let filesystem = filesystem.ok_or_else(|| Failure::new(format!("{shown} is on a volume that cannot be read")))?;
+    let filesystem =
+        filesystem.ok_or_else(|| Failure::new(format!("{shown} is on a volume that cannot be read")))?;
     let fail = |error: vminspect::FileSystemError| Failure::new(format!("{shown}: {error}"));
     let kind = filesystem.metadata(located.file).map_err(fail)?.kind;
     if kind != FileKind::Regular {
@@ -61,7 +62,9 @@ fn copy(content: &dyn ReadAt, out: &mut Output) -> Result<(), Failure> {
     let mut offset = 0;
     while offset < content.len() {
         let length = usize::try_from(content.len() - offset).map_or(STEP, |rest| rest.min(STEP));
-        content.read_exact_at(offset, &mut buffer[..length]).map_err(|error| Failure::new(error.to_string()))?;
+        content
+            .read_exact_at(offset, &mut buffer[..length])
+            .map_err(|error| Failure::new(error.to_string()))?;
         out.write_all(&buffer[..length])?;
         offset += length as u64;
     }

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use vminspect::{
-    Comparison, Destination, ExtractionSummary, Fields, FileFacts, Guest, Options, Problem, extract_by_digest,
-    write_manifest_line,
+    Comparison, Destination, ExtractionSummary, Fields, FileFacts, Guest, Options, Problem,
+    extract_by_digest, write_manifest_line,
 };
 
 use crate::arguments::{Evidence, Files, FormatName, Report};
@@ -48,7 +48,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
     if arguments.registry {
-        let text = "registry comparison is not in this version; run again without --registry to compare files";
+        let text =
+            "registry comparison is not in this version; run again without --registry to compare files";
         return Err(Failure::new(text));
     }
     let options = Options { access_times: arguments.atime, ..session.options(&arguments.files)? };

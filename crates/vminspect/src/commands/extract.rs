@@ -71,7 +71,8 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let guest = session.open(&arguments.disk, &arguments.evidence)?;
     let about = |error| Failure::about(&arguments.output, &error);
     let mut coverage = vminspect::Coverage::default();
-    let missing = arguments.paths.iter().find_map(|path| vminspect::locate(&guest, path.as_encoded_bytes()).err());
+    let missing =
+        arguments.paths.iter().find_map(|path| vminspect::locate(&guest, path.as_encoded_bytes()).err());
     if let Some(error) = missing
         && arguments.paths.len() == 1
     {
@@ -80,12 +81,18 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let state = vm_state(&guest, arguments)?;
     let into = Destination::open(&arguments.output).map_err(about)?;
     let (name, file) = into.create_for(b"extracted.jsonl").map_err(about)?;
-    let mut manifest =
-        Manifest { out: BufWriter::new(file), image: guest.image(), files: 0, bytes: 0, problems: Vec::new() };
+    let mut manifest = Manifest {
+        out: BufWriter::new(file),
+        image: guest.image(),
+        files: 0,
+        bytes: 0,
+        problems: Vec::new(),
+    };
     let algorithms = algorithms(&arguments.algorithm);
     for path in &arguments.paths {
         let path = path.as_encoded_bytes();
-        extract_tree(&guest, path, &algorithms, &into, &mut |extracted| manifest.take(&extracted)).map_err(about)?;
+        extract_tree(&guest, path, &algorithms, &into, &mut |extracted| manifest.take(&extracted))
+            .map_err(about)?;
     }
     if let Some(state) = state {
         let (name, file) = into.create_for(VM_STATE.as_bytes()).map_err(about)?;
@@ -99,7 +106,9 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     if !session.global.quiet {
         let (files, size) = (manifest.files, vminspect::human_size(manifest.bytes));
         let directory = arguments.output.display();
-        line(&format!("vminspect: {files} files, {size}, extracted to {directory}; {name} says what they were"));
+        line(&format!(
+            "vminspect: {files} files, {size}, extracted to {directory}; {name} says what they were"
+        ));
     }
     manifest.problems.into_iter().for_each(|problem| coverage.add(problem));
     coverage.extend(guest.check_unchanged());
