@@ -7,12 +7,16 @@ mod evidence;
 mod filesystem;
 mod guest;
 mod image;
+mod report;
 mod seed;
+mod text;
 mod volume;
 
 pub use filesystem::{ext, ext_journal};
 pub use guest::guest;
 pub use image::qcow2;
+pub use report::report;
+pub use text::guest_text;
 pub use volume::{gpt, mbr};
 
 /// A fuzz target.
@@ -30,6 +34,8 @@ pub static TARGETS: &[Target] = &[
     Target { name: "ext_journal", run: ext_journal },
     Target { name: "gpt", run: gpt },
     Target { name: "guest", run: guest },
+    Target { name: "guest_text", run: guest_text },
     Target { name: "mbr", run: mbr },
     Target { name: "qcow2", run: qcow2 },
+    Target { name: "report", run: report },
 ];
