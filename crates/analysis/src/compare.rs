@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use vminspect_bytes::{ByteRange, RangeSet, differ, host_bytes_read, refine};
 use vminspect_guest::{Guest, GuestVolume};
 
-use crate::compare_volume::{Context, VolumeSide, add_one_sided, compare_volumes};
+use crate::compare_volume::{Context, VolumeSide, add_one_sided, add_table_failure, compare_volumes};
 use crate::content::Counters;
 use crate::finding::{AreaChange, Comparison};
+use crate::part::TableMemory;
 use crate::{Options, Progress};
 
 /// Granularity at which areas outside filesystems are compared: a sector.
@@ -21,7 +23,12 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
     let mut found = Comparison::default();
     found.coverage.extend(before.coverage().clone());
     found.coverage.extend(after.coverage().clone());
-    let context = Context { options, progress, counters: Counters::default() };
+    let context = Context {
+        options,
+        progress,
+        counters: Counters::default(),
+        memory: Arc::new(TableMemory::within(options.memory)),
+    };
     let mut volumes: BTreeMap<&[u8], (Option<&GuestVolume>, Option<&GuestVolume>)> = BTreeMap::new();
     for volume in before.volumes() {
         volumes.entry(&volume.prefix).or_default().0 = Some(volume);
@@ -40,6 +47,7 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
         }
     }
     add_areas(before, after, &mut found);
+    add_table_failure(after.image(), &context.memory, &mut found.coverage);
     found.coverage.extend(before.check_unchanged());
     found.coverage.extend(after.check_unchanged());
     sort(&mut found);

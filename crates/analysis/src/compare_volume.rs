@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vminspect_bytes::ReadError;
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
 use vminspect_guest::{Coverage, GuestVolume};
 
@@ -10,6 +11,7 @@ use crate::facts::{Knowing, Known, KnownFiles, facts, file_type, in_parallel, kn
 use crate::finding::{Comparison, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange};
 use crate::hashing::hash_versions;
 use crate::metadata_changes::metadata_changes;
+use crate::part::TableMemory;
 use crate::rename::{Candidate, find_renames};
 use crate::second::{Found, Second};
 use crate::tree::Tree;
@@ -30,6 +32,7 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) counters: Counters,
+    pub(crate) memory: Arc<TableMemory>,
 }
 
 impl Context<'_> {
@@ -52,7 +55,7 @@ pub(crate) fn add_one_sided(
 ) {
     let filesystem = &**side.filesystem;
     context.progress.stage(Stage::Walking, 0);
-    let tree = Tree::read(filesystem, context.progress);
+    let tree = Tree::read(filesystem, &context.memory, context.progress);
     let mut paths = Vec::new();
     let problems = walk_one(&tree, filesystem.root(), &Namespace::of(side.volume), &mut |bytes, each| {
         if context.takes(bytes, filesystem) {
@@ -88,9 +91,9 @@ pub(crate) fn compare_volumes(
     let (a, b) = (&**before.filesystem, &**after.filesystem);
     let expected = a.identity().files.unwrap_or(0);
     context.progress.stage(Stage::Walking, expected);
-    let first = Tree::read(a, context.progress);
+    let first = Tree::read(a, &context.memory, context.progress);
     context.progress.stage(Stage::WalkingSecond, 0);
-    let second = Second::read(a, &first, b, context.progress);
+    let second = Second::read(a, &first, b, &context.memory, context.progress);
     found.statistics.entries_before += first.nodes().len() as u64;
     found.statistics.entries_after += second.len();
     let shared = compare_shared(a, &first, b, &second, &context.counters, context.progress);
@@ -114,6 +117,14 @@ pub(crate) fn compare_volumes(
 pub(crate) fn add_problems(image: &str, problems: Vec<(Vec<u8>, Error)>, coverage: &mut Coverage) {
     for (place, error) in problems {
         coverage.add_error(image, &place, error.family(), &error);
+    }
+}
+
+/// Adds the failure to read back tables that did not fit the memory.
+pub(crate) fn add_table_failure(image: &str, memory: &TableMemory, coverage: &mut Coverage) {
+    if let Some(source) = memory.take_failure() {
+        let error = ReadError::io("temporary file", source).advice("run again with more --memory");
+        coverage.add_read_error(image, b"", &error);
     }
 }
 

@@ -190,7 +190,7 @@ fn single_piece(tree: &Tree, node: &Node) -> Option<ByteRange> {
     if node.is_inline() || node.is_opaque() || node.size == 0 || node.size > SPAN {
         return None;
     }
-    match tree.runs(node) {
+    match tree.runs(node).as_slice() {
         [run] if run.start == 0 && run.length >= node.size => tree.pieces(node).next(),
         _ => None,
     }

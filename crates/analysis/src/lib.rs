@@ -14,6 +14,7 @@ mod identify;
 mod list;
 mod metadata_changes;
 mod options;
+mod part;
 mod progress;
 mod rename;
 mod second;

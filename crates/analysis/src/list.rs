@@ -1,12 +1,14 @@
 use std::io;
+use std::sync::Arc;
 
 use vminspect_bytes::host_bytes_read;
 use vminspect_filesystem::{FileKind, FileSystem};
 use vminspect_guest::{Guest, GuestVolume};
 
-use crate::compare_volume::add_problems;
+use crate::compare_volume::{add_problems, add_table_failure};
 use crate::facts::{Knowing, Known, facts, know_files};
 use crate::finding::{FileFacts, GuestPath, ListSummary};
+use crate::part::TableMemory;
 use crate::second::Found;
 use crate::tree::Tree;
 use crate::walk::{Namespace, walk_one};
@@ -50,7 +52,8 @@ struct Listing<'a> {
 impl Listing<'_> {
     fn run(&self, summary: &mut ListSummary, sink: RowSink<'_>) -> io::Result<()> {
         self.progress.stage(Stage::Walking, self.filesystem.identity().files.unwrap_or(0));
-        let tree = Tree::read(self.filesystem, self.progress);
+        let memory = Arc::new(TableMemory::within(self.options.memory));
+        let tree = Tree::read(self.filesystem, &memory, self.progress);
         let (root, namespace) = (self.filesystem.root(), Namespace::of(self.volume));
         summary.statistics.entries_before += tree.nodes().len() as u64;
         let mut files = Vec::new();
@@ -77,6 +80,7 @@ impl Listing<'_> {
             });
             result = sink(facts(self.filesystem, found, path.to_vec(), known));
         });
+        add_table_failure(self.guest.image(), &memory, &mut summary.coverage);
         result
     }
 

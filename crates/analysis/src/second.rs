@@ -1,10 +1,13 @@
 //! The tree of the second disk, told as what differs from the first.
 
+use std::sync::Arc;
+
 use foldhash::{HashSet, HashSetExt};
 use vminspect_bytes::{ByteRange, RangeSet, ReadAt, differ, refine};
 use vminspect_filesystem::{FileId, FileKind, FileSystem};
 
 use crate::Progress;
+use crate::part::TableMemory;
 use crate::tree::{Node, Tree};
 
 /// Granularity at which records are told apart: the smallest record of any filesystem (an ext2 inode).
@@ -40,26 +43,33 @@ impl<'a> Second<'a> {
         before: &dyn FileSystem,
         first: &'a Tree,
         after: &dyn FileSystem,
+        memory: &Arc<TableMemory>,
         progress: &dyn Progress,
     ) -> Self {
         // Where tables that map a side are damaged, nothing is proven: everything may differ.
         let differing = differ(&**before.view(), &**after.view())
             .unwrap_or_else(|_| RangeSet::of(ByteRange::at(0, before.view().len().max(after.view().len()))));
-        let mut second = Self { first, own: Tree::default(), gone: HashSet::new(), shares: false, differing };
+        let mut second = Self {
+            first,
+            own: Tree::empty(Arc::clone(memory)),
+            gone: HashSet::new(),
+            shares: false,
+            differing,
+        };
         if before.layout_key() == after.layout_key() && before.name_encoding() == after.name_encoding() {
             second.shares = true;
-            second.read_differing(before, after);
+            second.read_differing(before, after, memory);
         } else {
-            second.own = Tree::read(after, progress);
+            second.own = Tree::read(after, memory, progress);
         }
         second
     }
 
-    fn read_differing(&mut self, before: &dyn FileSystem, after: &dyn FileSystem) {
+    fn read_differing(&mut self, before: &dyn FileSystem, after: &dyn FileSystem, memory: &Arc<TableMemory>) {
         let (a, b) = (&**before.view(), &**after.view());
         let areas = self.differing.intersection(&after.record_areas());
         let records = refine(a, b, &areas, RECORD_UNIT);
-        self.own = Tree::read_areas(after, &records);
+        self.own = Tree::read_areas(after, &records, memory);
         self.find_gone(&records, &before.record_areas(), &after.record_areas());
         self.read_dependents(a, b, after);
         self.read_directories(a, b, after);

@@ -1,14 +1,17 @@
 //! The tree of one filesystem in memory: every record and every name, compactly.
 
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use rayon::prelude::*;
 use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, RangeSet};
 use vminspect_filesystem::{
-    Allocation, Content, Error, FileId, FileKind, FileSystem, Place, Record, Run, ScanUnit,
+    Allocation, Content, Error, FileId, FileKind, FileSystem, Place, Record, ScanUnit,
 };
 
 use crate::Progress;
+use crate::part::{Directory, Part, PartBuilder, Run, TableMemory};
 
 /// A file: what the comparison needs of its record. Some 48 bytes; its names and runs are in its [`Part`].
 #[derive(Clone, Copy, Debug)]
@@ -56,66 +59,6 @@ impl Node {
     /// Whether it is the filesystem's own.
     pub(crate) fn is_internal(&self) -> bool {
         self.bits & INTERNAL != 0
-    }
-}
-
-/// A name in a directory.
-#[derive(Clone, Copy, Debug)]
-struct Name {
-    child: FileId,
-    at: u32,
-    length: u32,
-}
-
-/// A stored run of a file's content.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    /// First position in the file.
-    pub(crate) start: u64,
-    /// Bytes.
-    pub(crate) length: u64,
-    /// Where they lie on the view.
-    pub(crate) place: u64,
-}
-
-/// What one scan unit yielded.
-#[derive(Default, Debug)]
-struct Part {
-    runs: Vec<Run>,
-    entries: Vec<Name>,
-    names: Vec<u8>,
-}
-
-/// The names of one directory.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Directory<'a> {
-    entries: &'a [Name],
-    names: &'a [u8],
-}
-
-impl<'a> Directory<'a> {
-    pub(crate) const EMPTY: Self = Self { entries: &[], names: &[] };
-
-    /// Each name and the file it names, as stored.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a [u8], FileId)> {
-        self.entries.iter().map(move |entry| (self.name(entry), entry.child))
-    }
-
-    fn name(self, entry: &Name) -> &'a [u8] {
-        let start = entry.at as usize;
-        self.names.get(start..start.saturating_add(entry.length as usize)).unwrap_or_default()
-    }
-
-    /// The same, sorted by name. Equal names stay in the order in which they are stored.
-    pub(crate) fn sorted(self) -> Vec<(&'a [u8], FileId)> {
-        let mut entries: Vec<_> = self.iter().collect();
-        entries.sort_by_key(|(name, _)| *name);
-        entries
-    }
-
-    /// Whether both are the very same list, not merely an equal one.
-    pub(crate) fn is_same(self, other: Self) -> bool {
-        std::ptr::eq(self.entries, other.entries)
     }
 }
 
@@ -167,10 +110,11 @@ impl Index {
 }
 
 /// The records and names of one filesystem, or of the part of it that differs from another.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     parts: Vec<Part>,
+    memory: Arc<TableMemory>,
     index: Index,
     /// What records were made from besides themselves, sorted by id; most have nothing.
     pub(crate) depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
@@ -184,7 +128,7 @@ pub(crate) struct Tree {
 #[derive(Default)]
 struct Built {
     nodes: Vec<Node>,
-    part: Part,
+    part: PartBuilder,
     depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     problems: Vec<(Option<FileId>, Error)>,
     record_length: u64,
@@ -197,9 +141,9 @@ impl Built {
             id,
             size: record.metadata.size,
             place: record.place.start(),
-            runs_at: position(&self.part.runs),
+            runs_at: self.part.runs(),
             runs_count: 0,
-            entries_at: position(&self.part.entries),
+            entries_at: self.part.entries(),
             entries_count: 0,
             part: 0,
             kind: record.metadata.kind,
@@ -208,11 +152,12 @@ impl Built {
         self.record_length = self.record_length.max(record.place.len());
         match &record.content {
             Content::Runs(runs) => {
-                self.part.runs.extend(runs.iter().filter_map(|run| match run.place {
-                    Place::Volume(place) => Some(Run { start: run.start, length: run.length, place }),
-                    Place::Zero => None,
-                }));
-                node.runs_count = position(&self.part.runs).saturating_sub(node.runs_at);
+                for run in runs {
+                    if let Place::Volume(place) = run.place {
+                        self.part.add_run(Run { start: run.start, length: run.length, place });
+                    }
+                }
+                node.runs_count = self.part.runs().saturating_sub(node.runs_at);
             }
             Content::Inline(_) => node.bits |= INLINE,
             Content::Opaque => node.bits |= OPAQUE,
@@ -225,7 +170,7 @@ impl Built {
             node.bits |= INTERNAL;
         } else if node.kind == FileKind::Directory {
             self.add_entries(filesystem, &record);
-            node.entries_count = position(&self.part.entries).saturating_sub(node.entries_at);
+            node.entries_count = self.part.entries().saturating_sub(node.entries_at);
         }
         self.nodes.push(node);
         self.problems.extend(record.problems.into_iter().map(|problem| (Some(id), problem)));
@@ -242,51 +187,83 @@ impl Built {
         };
         for entry in entries {
             match entry {
-                Ok(entry) => {
-                    let at = position(&self.part.names);
-                    self.part.names.extend_from_slice(&entry.name);
-                    let length = position(&self.part.names).saturating_sub(at);
-                    self.part.entries.push(Name { child: entry.id, at, length });
-                }
+                Ok(entry) => self.part.add_entry(&entry.name, entry.id),
                 Err(error) => self.problems.push((Some(id), error)),
             }
         }
     }
 }
 
-/// Units hold a few thousand records, and a directory's names less than 4 GiB: positions fit 32 bits.
-fn position<T>(list: &[T]) -> u32 {
-    u32::try_from(list.len()).unwrap_or(u32::MAX)
+/// A finished task.
+struct Packed {
+    nodes: Vec<Node>,
+    part: Part,
+    depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
+    problems: Vec<(Option<FileId>, Error)>,
+    record_length: u64,
+}
+
+impl Built {
+    fn finish(self, memory: &TableMemory) -> Packed {
+        let Self { nodes, part, depends, problems, record_length } = self;
+        memory.count((nodes.len() * (size_of::<Node>() + size_of::<u64>())) as u64);
+        Packed { nodes, part: part.finish(memory), depends, problems, record_length }
+    }
 }
 
 impl Tree {
+    /// A tree of nothing.
+    pub(crate) fn empty(memory: Arc<TableMemory>) -> Self {
+        Self {
+            nodes: Vec::new(),
+            parts: Vec::new(),
+            memory,
+            index: Index::default(),
+            depends: Vec::new(),
+            problems: Vec::new(),
+            record_length: 0,
+        }
+    }
+
     /// Reads every record and every directory of a filesystem.
-    pub(crate) fn read(filesystem: &dyn FileSystem, progress: &dyn Progress) -> Self {
-        let scan = filesystem.scan(None, false);
-        let built: Vec<Built> = scan
-            .units
-            .par_iter()
-            .map(|unit| {
-                let built = build_unit(filesystem, &scan.visit, unit);
-                progress.advance(built.nodes.len() as u64);
-                built
-            })
-            .collect();
-        let mut tree = Self::default();
-        tree.problems.extend(scan.problems.into_iter().map(|problem| (None, problem)));
-        tree.append(built);
+    pub(crate) fn read(
+        filesystem: &dyn FileSystem,
+        memory: &Arc<TableMemory>,
+        progress: &dyn Progress,
+    ) -> Self {
+        let mut tree = Self::scan(filesystem, None, memory, progress);
         tree.add_missing(filesystem, &|_| false);
         tree
     }
 
     /// Reads the records that lie in `areas`, with their directories.
-    pub(crate) fn read_areas(filesystem: &dyn FileSystem, areas: &RangeSet) -> Self {
-        let scan = filesystem.scan(Some(areas), false);
-        let built: Vec<Built> =
-            scan.units.par_iter().map(|unit| build_unit(filesystem, &scan.visit, unit)).collect();
-        let mut tree = Self::default();
+    pub(crate) fn read_areas(
+        filesystem: &dyn FileSystem,
+        areas: &RangeSet,
+        memory: &Arc<TableMemory>,
+    ) -> Self {
+        Self::scan(filesystem, Some(areas), memory, &crate::Silent)
+    }
+
+    fn scan(
+        filesystem: &dyn FileSystem,
+        areas: Option<&RangeSet>,
+        memory: &Arc<TableMemory>,
+        progress: &dyn Progress,
+    ) -> Self {
+        let scan = filesystem.scan(areas, false);
+        let packed: Vec<Packed> = scan
+            .units
+            .par_iter()
+            .map(|unit| {
+                let built = build_unit(filesystem, &scan.visit, unit);
+                progress.advance(built.nodes.len() as u64);
+                built.finish(memory)
+            })
+            .collect();
+        let mut tree = Self::empty(Arc::clone(memory));
         tree.problems.extend(scan.problems.into_iter().map(|problem| (None, problem)));
-        tree.append(built);
+        tree.append(packed);
         tree
     }
 
@@ -294,7 +271,7 @@ impl Tree {
     /// their records, though not their entries, are those of the other disk.
     pub(crate) fn add_files(&mut self, filesystem: &dyn FileSystem, files: &[FileId], same_record: bool) {
         let bits = if same_record { SAME_RECORD } else { 0 };
-        let built: Vec<Built> = files
+        let packed: Vec<Packed> = files
             .par_chunks(64)
             .map(|chunk| {
                 let mut built = Built::default();
@@ -307,10 +284,10 @@ impl Tree {
                         Err(error) => built.problems.push((Some(*file), error)),
                     }
                 }
-                built
+                built.finish(&self.memory)
             })
             .collect();
-        self.append(built);
+        self.append(packed);
     }
 
     /// Reads files that directories name but no scan yielded: records that the filesystem counts as never
@@ -320,9 +297,11 @@ impl Tree {
         let mut tried = HashSet::new();
         loop {
             let mut missing = Vec::new();
-            for entry in self.parts.iter().flat_map(|part| &part.entries) {
-                if self.find(entry.child).is_none() && !known(entry.child) && tried.insert(entry.child) {
-                    missing.push(entry.child);
+            for node in self.nodes.iter().filter(|node| node.entries_count > 0) {
+                for (_, child) in self.directory(node).iter() {
+                    if self.find(child).is_none() && !known(child) && tried.insert(child) {
+                        missing.push(child);
+                    }
                 }
             }
             if missing.is_empty() {
@@ -332,14 +311,11 @@ impl Tree {
         }
     }
 
-    fn append(&mut self, built: Vec<Built>) {
-        self.nodes.reserve_exact(built.iter().map(|each| each.nodes.len()).sum());
-        for mut each in built {
-            let part = position(&self.parts);
+    fn append(&mut self, packed: Vec<Packed>) {
+        self.nodes.reserve_exact(packed.iter().map(|each| each.nodes.len()).sum());
+        for mut each in packed {
+            let part = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
             self.nodes.extend(each.nodes.iter().map(|node| Node { part, ..*node }));
-            each.part.runs.shrink_to_fit();
-            each.part.entries.shrink_to_fit();
-            each.part.names.shrink_to_fit();
             self.parts.push(each.part);
             self.depends.append(&mut each.depends);
             self.problems.append(&mut each.problems);
@@ -365,32 +341,23 @@ impl Tree {
     }
 
     /// The stored runs of a node of this tree, holes left out.
-    pub(crate) fn runs(&self, node: &Node) -> &[Run] {
-        let start = node.runs_at as usize;
-        self.parts
-            .get(node.part as usize)
-            .and_then(|part| part.runs.get(start..start.saturating_add(node.runs_count as usize)))
-            .unwrap_or_default()
+    pub(crate) fn runs(&self, node: &Node) -> Vec<Run> {
+        let part = self.parts.get(node.part as usize);
+        part.map(|part| part.runs(&self.memory, node.runs_at, node.runs_count)).unwrap_or_default()
     }
 
     /// The stored pieces of a node's content on the view, cut to its size.
-    pub(crate) fn pieces(&self, node: &Node) -> impl Iterator<Item = ByteRange> {
+    pub(crate) fn pieces(&self, node: &Node) -> impl Iterator<Item = ByteRange> + use<> {
         let size = node.size;
         self.runs(node)
-            .iter()
+            .into_iter()
             .map(move |run| ByteRange::at(run.place, run.length.min(size.saturating_sub(run.start))))
     }
 
     /// The names in a directory of this tree.
-    pub(crate) fn directory(&self, node: &Node) -> Directory<'_> {
-        let start = node.entries_at as usize;
-        let end = start.saturating_add(node.entries_count as usize);
-        match self.parts.get(node.part as usize) {
-            Some(part) => {
-                Directory { entries: part.entries.get(start..end).unwrap_or_default(), names: &part.names }
-            }
-            None => Directory::EMPTY,
-        }
+    pub(crate) fn directory(&self, node: &Node) -> Directory {
+        let part = self.parts.get(node.part as usize);
+        part.map(|part| part.directory(&self.memory, node.entries_at, node.entries_count)).unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use vminspect_filesystem::{Error, FileId, FileKind};
 use vminspect_guest::GuestVolume;
 
 use crate::second::{Found, Second};
-use crate::tree::{Directory, Tree};
+use crate::tree::Tree;
 
 /// Longest path that is followed. A sound guest has none; a hostile one can nest directories until the paths
 /// alone fill the memory.
@@ -237,7 +237,7 @@ type Visit<'v> = &'v mut dyn FnMut(&[u8], Found<'_>);
 
 /// A name in a directory that is walked.
 struct Child<'a> {
-    name: &'a [u8],
+    name: Box<[u8]>,
     found: Found<'a>,
 }
 
@@ -276,11 +276,11 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
                 levels.pop();
                 continue;
             };
-            self.memory.meet(child.found.node.id, &level.base, child.name);
+            self.memory.meet(child.found.node.id, &level.base, &child.name);
             path.clear();
             path.extend_from_slice(&level.base);
             path.push(b'/');
-            path.extend_from_slice(child.name);
+            path.extend_from_slice(&child.name);
             visit(&path, child.found);
             if child.is_directory() {
                 levels.extend(self.level(child.found.node.id, &path));
@@ -299,7 +299,7 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
         let mut children = Vec::new();
         for (name, id) in found.tree.directory(found.node).iter() {
             match side.lookup(id) {
-                Some(found) => children.push(Child { name, found }),
+                Some(found) => children.push(Child { name: name.into(), found }),
                 None => self.memory.missing(&base, name, id),
             }
         }
@@ -414,10 +414,10 @@ impl Both<'_, '_> {
         if !self.after.memory.enter(after, &path) || !entered {
             return;
         }
-        let left = first.node(before).map_or(Directory::EMPTY, |node| first.directory(node));
-        let right = second.find(after).map_or(Directory::EMPTY, |found| found.tree.directory(found.node));
+        let (Some(x), Some(y)) = (first.node(before), second.find(after)) else { return };
+        let (left, right) = (first.directory(x), y.tree.directory(y.node));
         let base = self.before.namespace.base(&path);
-        if left.is_same(right) {
+        if std::ptr::eq(x, y.node) {
             for (name, child) in left.iter() {
                 self.entry(&base, name, Some(child), Some(child), todo);
             }

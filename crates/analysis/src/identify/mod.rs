@@ -1,5 +1,8 @@
 //! What the content of a file is, as libmagic says it.
 
+#[cfg(test)]
+mod tests;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
