@@ -24,6 +24,7 @@ pub(super) const EXT4_VALID_FS: u16 = 1;
 pub(super) const EXT4_ERROR_FS: u16 = 2;
 
 pub(super) const EXT4_ROOT_INO: u32 = 2;
+pub(super) const EXT4_RESIZE_INO: u32 = 7;
 
 pub(super) const COMPAT_HAS_JOURNAL: u32 = 0x4;
 pub(super) const COMPAT_DIR_INDEX: u32 = 0x20;

@@ -24,6 +24,7 @@ mod inline_data;
 mod inode;
 mod journal;
 mod layout;
+mod orphan;
 
 mod record;
 mod runs;

@@ -8,7 +8,7 @@ use super::checksum::crc32c;
 use super::extent_tree::ExtentTree;
 use super::inline_data;
 use super::inode::{Inode, is_attribute_value, largest_size};
-use super::layout::I_BLOCK_SIZE;
+use super::layout::{EXT4_RESIZE_INO, I_BLOCK_SIZE};
 use super::runs::{Gather, MOST_PROBLEMS};
 use super::superblock::{BlockNumber, InodeNumber, Superblock};
 use super::volume::Ext;
@@ -97,6 +97,10 @@ impl<'a> Recorder<'a> {
         match record.metadata.kind {
             FileKind::Regular | FileKind::Directory | FileKind::Symlink => {}
             _ => return,
+        }
+        if inode.number.get() == EXT4_RESIZE_INO && superblock.first_inode > EXT4_RESIZE_INO {
+            // Its map, long and sparse, is but the list of blocks reserved for more group descriptors.
+            return;
         }
         let encrypted = inode.is_encrypted() && record.metadata.kind != FileKind::Directory;
         if encrypted {

@@ -9,6 +9,7 @@ use super::group::{Group, read_groups};
 use super::inode::Inode;
 use super::journal;
 use super::layout::INCOMPAT_ENCRYPT;
+use super::orphan;
 use super::record::Recorder;
 use super::superblock::{InodeNumber, Superblock};
 use crate::{Allocation, Content, Error, FileKind, Place, Record, Result, Run};
@@ -34,7 +35,7 @@ impl Ext {
     pub(super) fn open(volume: Arc<dyn ReadAt>) -> Result<Self> {
         let stored = Self::open_view(volume)?;
         let mut fs = stored.replayed()?;
-        let (orphans, problems) = (Vec::new(), Vec::<Error>::new());
+        let (orphans, problems) = orphan::orphans(&fs);
         fs.orphans = orphans;
         fs.orphans.sort_unstable();
         fs.orphans.dedup();

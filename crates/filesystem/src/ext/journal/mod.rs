@@ -50,8 +50,6 @@ pub(crate) struct Replay {
     /// The volume's blocks that the journal has newer copies of, in order, for
     /// [`vminspect_bytes::Mapped::patched`] over the volume as it is stored.
     pub(crate) segments: Vec<Segment>,
-    /// Transactions that were replayed.
-    pub(crate) transactions: u32,
     /// What could not be read or applied.
     pub(crate) problems: Vec<Error>,
 }
@@ -74,7 +72,8 @@ pub(crate) fn replay(volume: &Arc<dyn ReadAt>, journal: &dyn ReadAt, facts: &Jou
     let segments = recovery.replay(start, end, &revokes, &mut problems);
     tell_fast_commits(&superblock, &blocks, end, &mut problems);
     let transactions = end.wrapping_sub(superblock.sequence);
-    Replay { segments, transactions, problems: problems.finish() }
+    tracing::debug!(transactions, segments = segments.len(), "journal replayed in memory");
+    Replay { segments, problems: problems.finish() }
 }
 
 fn tell_fast_commits(

@@ -1,0 +1,3 @@
+//! Tests of the drivers from outside.
+
+mod oracle_ext;
