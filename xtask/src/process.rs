@@ -43,10 +43,5 @@ pub(crate) fn capture(command: &mut Command) -> Result<Vec<u8>> {
 
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-    set.map(|(name, value)| format!("{}={} ", name.display(), value.display()))
-        .chain(words.map(|word| format!("{} ", word.display())))
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -8,11 +8,8 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use vminspect_analysis::{Algorithm, Hasher};
-use vminspect_bytes::{ReadAt, Timestamp};
-use vminspect_filesystem::{FileId, FileKind, FileSystem, Metadata, Stream};
-use vminspect_guest::Guest;
-use vminspect_image::OpenOptions;
+use vminspect::{Algorithm, Hasher, ReadAt, Timestamp};
+use vminspect::{FileId, FileKind, FileSystem, Guest, Metadata, OpenOptions, Stream};
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 20;
