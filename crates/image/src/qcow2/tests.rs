@@ -40,8 +40,8 @@ impl Built {
         for (index, entry) in l2.iter().enumerate() {
             put(2 * CLUSTER + index * 8, &entry.to_be_bytes());
         }
-        for index in 3 * CLUSTER..bytes.len() {
-            bytes[index] = (index / CLUSTER) as u8;
+        for (number, cluster) in bytes.chunks_mut(CLUSTER).enumerate().skip(3) {
+            cluster.fill(number as u8);
         }
         Self { bytes, directory: tempfile::tempdir().unwrap() }
     }
@@ -62,7 +62,7 @@ impl Built {
 }
 
 fn plain(cluster: u64) -> u64 {
-    layout::COPIED | cluster * CLUSTER as u64
+    layout::COPIED | (cluster * CLUSTER as u64)
 }
 
 /// The error of reading guest cluster `index`.

@@ -94,7 +94,7 @@ fn check_extents(
         match extent.origin {
             Origin::Zero => assert!(read.iter().all(|byte| *byte == 0)),
             Origin::Stored { store, offset } => {
-                assert!(read == stores[&store].read_vec(offset, length).unwrap())
+                assert!(read == stores[&store].read_vec(offset, length).unwrap());
             }
             Origin::Encoded { store, offset, length, skip, .. } => {
                 let encoded = stores[&store].read_vec(offset, length as usize).unwrap();
