@@ -61,7 +61,9 @@ fn walk(criterion: &mut Criterion) {
     let fs = vminspect_filesystem::open(Arc::clone(&volume)).ok().flatten().expect("a filesystem");
     let (count, directories) = scan(&*fs);
     eprintln!("{count} records, {} directories, {} entries", directories.len(), entries(&*fs, &directories));
-    if let Some(rounds) = std::env::var("VMINSPECT_BENCH_ROUNDS").ok().and_then(|text| text.parse::<u32>().ok()) {
+    if let Some(rounds) =
+        std::env::var("VMINSPECT_BENCH_ROUNDS").ok().and_then(|text| text.parse::<u32>().ok())
+    {
         // For `time` and `perf stat`: processor time does not suffer from other load as wall time does.
         for _ in 0..rounds {
             let (_, directories) = scan(&*fs);

@@ -13,6 +13,7 @@ pub struct Driver {
     /// An `Err` means that the volume could not be read, not that it is another format.
     pub probe: fn(&dyn ReadAt) -> Result<bool, ReadError>,
     /// Opens the volume.
+    #[expect(clippy::type_complexity, reason = "the one signature of every driver")]
     pub open: fn(Arc<dyn ReadAt>) -> Result<Arc<dyn FileSystem>>,
 }
 

@@ -2,6 +2,18 @@
 //!
 //! [`FileSystem`] is the contract; [`DRIVERS`] lists the formats. Each format is one folder here.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
 mod driver;
 mod error;
 pub mod ext;

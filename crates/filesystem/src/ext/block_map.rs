@@ -9,6 +9,7 @@ use zerocopy::byteorder::little_endian::U32;
 use super::layout::EXT4_NDIR_BLOCKS;
 use super::runs::Gather;
 use super::superblock::BlockNumber;
+use super::widen;
 
 /// A map being followed.
 pub(super) struct BlockMap<'a, 'g> {
@@ -34,7 +35,7 @@ impl<'a, 'g> BlockMap<'a, 'g> {
         let per_block = superblock.block_size.bytes() >> 2;
         let (direct, indirect) = numbers.split_at_checked(EXT4_NDIR_BLOCKS).unwrap_or((numbers, &[]));
         self.numbers(direct, 0, 1, 0, blocks, offset);
-        let mut logical = EXT4_NDIR_BLOCKS as u64;
+        let mut logical = widen(EXT4_NDIR_BLOCKS);
         let mut span = 1_u64;
         for (level, number) in (1..).zip(indirect) {
             span = span.saturating_mul(per_block);

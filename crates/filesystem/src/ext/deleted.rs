@@ -22,7 +22,7 @@ pub(super) fn deleted_entries(fs: &Ext, record: &Record) -> Result<Vec<Result<En
     while let Some(block) = blocks.next_block() {
         match block {
             Ok(block) if facts.index_count_offset(block.bytes, block.logical).is_none() => {
-                found.block(block.bytes)
+                found.block(block.bytes);
             }
             Ok(_) => {}
             Err(error) => problems.push(Err(error)),

@@ -19,6 +19,7 @@ use super::layout::{
 };
 use super::superblock::Superblock;
 use super::volume::Ext;
+use super::widen;
 use crate::{Content, Entry, Error, FileId, FileKind, Record, Result};
 
 /// What entries of one directory are judged by.
@@ -77,7 +78,7 @@ impl Facts {
         position: usize,
         place: u64,
     ) -> Result<(&'b RawDirEntry, &'b [u8], usize), ReadError> {
-        let damaged = || self.damaged(place.saturating_add(position as u64));
+        let damaged = || self.damaged(place.saturating_add(widen(position)));
         let rest = block.get(position..).unwrap_or_default();
         let (raw, tail) = RawDirEntry::ref_from_prefix(rest).map_err(|_| {
             damaged().expected("an entry of at least 8 bytes").found(format!("{} bytes", rest.len()))
@@ -231,13 +232,13 @@ impl<'a> DirectoryEntries<'a> {
                 && (raw.inode.get() == 0 || name != expected)
             {
                 let error = facts
-                    .damaged(place.saturating_add(position as u64))
+                    .damaged(place.saturating_add(widen(position)))
                     .expected(format!("the entry {}", String::from_utf8_lossy(expected)))
                     .found(format!("{:?}", String::from_utf8_lossy(name)));
                 self.queue.push_back(Err(error.into()));
             }
             if raw.inode.get() != 0 && special != Some(name) {
-                self.entry(raw, name, place.saturating_add(position as u64));
+                self.entry(raw, name, place.saturating_add(widen(position)));
             }
             position = position.saturating_add(length);
             index = index.saturating_add(1);

@@ -6,6 +6,7 @@ use vminspect_bytes::{ReadAt, ReadError};
 use super::directory::Facts;
 use super::runs::LOST;
 use super::volume::Ext;
+use super::widen;
 use crate::{Allocation, Error, Place, Record, Run};
 
 /// Most bytes that are read at once.
@@ -88,8 +89,8 @@ impl<'a> DirectoryBlocks<'a> {
         let size = self.fs.superblock.block_size.bytes_usize();
         let from = self.used;
         self.used = from.saturating_add(size);
-        let logical = self.start.0.saturating_add(from as u64).checked_div(self.block_bytes()).unwrap_or(0);
-        let place = self.start.1.saturating_add(from as u64);
+        let logical = self.start.0.saturating_add(widen(from)).checked_div(self.block_bytes()).unwrap_or(0);
+        let place = self.start.1.saturating_add(widen(from));
         let bytes = self.buffer.get(from..self.used).unwrap_or_default();
         Some(Ok(Block { bytes, logical, place }))
     }

@@ -8,6 +8,7 @@ use super::layout::{
     BG_CHECKSUM_OFFSET, EXT4_BG_INODE_UNINIT, RawGroupDescriptor, RawGroupDescriptorHigh, SUPERBLOCK_OFFSET,
 };
 use super::superblock::{BlockNumber, Superblock};
+use super::widen;
 use crate::Error;
 
 /// Most problems of descriptors that are told one by one.
@@ -67,7 +68,7 @@ pub(super) fn read_groups(
         for number in first..first.saturating_add(count) {
             let piece = pieces.next().filter(|_| read.is_ok());
             let place =
-                offset.saturating_add(u64::from(number.saturating_sub(first)).saturating_mul(size as u64));
+                offset.saturating_add(u64::from(number.saturating_sub(first)).saturating_mul(widen(size)));
             let (group, problem) = table.group(number, piece, place);
             groups.push(group);
             if let Some(problem) = problem {
@@ -139,7 +140,7 @@ impl Table<'_> {
         let index = number.checked_div(per_block).unwrap_or(0);
         let first = index.saturating_mul(per_block);
         let inside =
-            u64::from(number.saturating_sub(first)).saturating_mul(superblock.descriptor_size as u64);
+            u64::from(number.saturating_sub(first)).saturating_mul(widen(superblock.descriptor_size));
         let blocks: Vec<u64> = if index >= superblock.first_meta_group {
             let last = first.saturating_add(per_block).saturating_sub(1);
             [first.saturating_add(1), last]

@@ -12,6 +12,7 @@ use super::layout::{
     S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK,
 };
 use super::superblock::{BlockNumber, InodeNumber, Superblock};
+use super::widen;
 use crate::{Allocation, DeviceNumber, FileId, FileKind, Metadata, Times};
 
 /// Bytes of the part that every inode has.
@@ -121,7 +122,7 @@ impl<'a> Inode<'a> {
         if self.kind() != FileKind::Symlink || self.has_inline_data() || self.has_extents() {
             return false;
         }
-        let short = self.size(superblock) < I_BLOCK_SIZE as u64;
+        let short = self.size(superblock) < widen(I_BLOCK_SIZE);
         if superblock.has_incompat(INCOMPAT_EA_INODE) {
             // The blocks of large attribute values are counted too.
             return short;

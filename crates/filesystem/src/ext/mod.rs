@@ -25,7 +25,6 @@ mod inode;
 mod journal;
 mod layout;
 mod orphan;
-
 mod record;
 mod runs;
 mod scan;
@@ -40,3 +39,8 @@ use crate::driver::Driver;
 /// The driver.
 pub const DRIVER: Driver =
     Driver { name: "ext", probe: superblock::probe, open: |volume| Ok(Arc::new(volume::Ext::open(volume)?)) };
+
+/// A length or index in memory as a number of bytes: never larger than 64 bits here.
+fn widen(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

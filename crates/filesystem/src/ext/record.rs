@@ -188,7 +188,7 @@ impl<'a> Recorder<'a> {
                             }
                         }
                         Value::Here(value) if hashed && attribute.hash != 0 => {
-                            if !hash_fits(&attribute, words(value)) {
+                            if !hash_fits(&attribute, &words(value)) {
                                 record.problems.push(wrong_hash(&attribute, inode).into());
                             }
                         }
@@ -234,7 +234,7 @@ impl<'a> Recorder<'a> {
                 .found(format!("{stored:#010x}"))
                 .into());
         }
-        if !owned && attribute.hash != 0 && !hash_fits(attribute, std::iter::once(stored)) {
+        if !owned && attribute.hash != 0 && !hash_fits(attribute, &std::iter::once(stored)) {
             return Err(wrong_hash(attribute, owner).into());
         }
         Ok(())

@@ -8,6 +8,7 @@ use super::inode::Inode;
 use super::record::Recorder;
 use super::superblock::InodeNumber;
 use super::volume::Ext;
+use super::widen;
 use crate::{Allocation, Error, Record, Result, Scan, ScanUnit};
 
 /// Bytes of inode table that one unit reads: small enough for a processor's own cache.
@@ -180,7 +181,7 @@ impl Walk<'_> {
         let mut place = start;
         let mut number = u32::try_from(first).unwrap_or(0);
         for piece in bytes.chunks_exact(size) {
-            let range = ByteRange::at(place, size as u64);
+            let range = ByteRange::at(place, widen(size));
             if let Some(number) = InodeNumber::new(number)
                 && let Some(inode) = Inode::new(number, piece, range)
                 && !inode.is_blank()

@@ -12,6 +12,7 @@ use super::layout::INCOMPAT_ENCRYPT;
 use super::orphan;
 use super::record::Recorder;
 use super::superblock::{InodeNumber, Superblock};
+use super::widen;
 use crate::{Allocation, Content, Error, FileKind, Place, Record, Result, Run};
 
 /// The bytes of one inode.
@@ -167,7 +168,7 @@ impl Ext {
     /// # Errors
     /// When there is no such inode.
     pub(crate) fn inode<'a>(&self, number: InodeNumber, bytes: &'a [u8]) -> Result<Inode<'a>> {
-        let place = ByteRange::at(self.inode_offset(number)?, bytes.len() as u64);
+        let place = ByteRange::at(self.inode_offset(number)?, widen(bytes.len()));
         Inode::new(number, bytes, place)
             .ok_or_else(|| ReadError::corrupt(format!("inode {}", number.get())).at(place.start()).into())
     }
@@ -206,7 +207,7 @@ impl Ext {
         match &record.content {
             Content::Runs(runs) => self.mapped(segments(runs, size), size),
             Content::Inline(bytes) => {
-                let length = (bytes.len() as u64).min(size);
+                let length = widen(bytes.len()).min(size);
                 let source = Source::Bytes(Arc::from(&**bytes), 0);
                 let mut segments = vec![Segment { start: 0, length, source }];
                 if length < size {
@@ -269,7 +270,7 @@ impl ReadAt for Guarded {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        let end = offset.saturating_add(buf.len() as u64);
+        let end = offset.saturating_add(widen(buf.len()));
         if end <= self.limit {
             return self.view.read_exact_at(offset, buf);
         }
@@ -278,7 +279,7 @@ impl ReadAt for Guarded {
                 .at(offset.saturating_sub(super::runs::LOST))
                 .found("a part whose place is lost, since what maps it is damaged"));
         }
-        Err(ReadError::past_end("file content", offset, buf.len() as u64, self.limit))
+        Err(ReadError::past_end("file content", offset, widen(buf.len()), self.limit))
     }
 
     fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {

@@ -11,6 +11,7 @@ use super::layout::{
     XATTR_SIZE_MAX,
 };
 use super::superblock::{BlockNumber, InodeNumber, Superblock};
+use super::widen;
 
 const ENTRY_HEADER: usize = size_of::<RawXattrEntry>();
 
@@ -81,7 +82,7 @@ impl<'a> Attributes<'a> {
         if inode.fields_end <= 128 || magic.get() != EXT4_XATTR_MAGIC {
             return None;
         }
-        let offset = inode.place.start().saturating_add(inode.fields_end as u64).saturating_add(4);
+        let offset = inode.place.start().saturating_add(widen(inode.fields_end)).saturating_add(4);
         Some(Self { entries, values: entries, offset })
     }
 
@@ -97,7 +98,7 @@ impl<'a> Attributes<'a> {
                 .expected(format!("magic {EXT4_XATTR_MAGIC:#x} and 1 block"))
                 .found(format!("{:#x} and {}", header.h_magic.get(), header.h_blocks.get())));
         }
-        let offset = offset.saturating_add(size_of::<RawXattrHeader>() as u64);
+        let offset = offset.saturating_add(widen(size_of::<RawXattrHeader>()));
         Ok(Self { entries, values: block, offset })
     }
 
@@ -116,7 +117,7 @@ pub(super) struct Iter<'a> {
 
 impl<'a> Iter<'a> {
     fn damaged(&self) -> ReadError {
-        ReadError::corrupt("extended attribute").at(self.list.offset.saturating_add(self.position as u64))
+        ReadError::corrupt("extended attribute").at(self.list.offset.saturating_add(widen(self.position)))
     }
 
     fn parse(&mut self) -> Result<Option<Attribute<'a>>, ReadError> {
@@ -199,7 +200,7 @@ pub(super) fn block_checksum_problem(
 
 /// Whether an attribute's hash fits its name and these words of its value. Kernels disagreed on whether
 /// bytes of names have a sign; either way is right.
-pub(super) fn hash_fits(attribute: &Attribute<'_>, words: impl Iterator<Item = u32> + Clone) -> bool {
+pub(super) fn hash_fits(attribute: &Attribute<'_>, words: &(impl Iterator<Item = u32> + Clone)) -> bool {
     let with = |widen: fn(u8) -> u32| {
         let name = attribute.name.iter().fold(0_u32, |hash, byte| hash.rotate_left(5) ^ widen(*byte));
         words.clone().fold(name, |hash, word| hash.rotate_left(16) ^ word)
