@@ -15,6 +15,8 @@ pub mod manifest;
 pub mod path;
 mod report;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod time;
 mod value;
 mod writer;

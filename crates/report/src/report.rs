@@ -78,6 +78,6 @@ pub fn comparison<W: Write>(
         Format::Json => json::comparison(out, comparison, extraction, fields),
         Format::JsonLines => jsonl::comparison(out, comparison, extraction, fields),
         Format::Csv => csv::comparison(out, comparison),
-        Format::Table { colour } => table::comparison(out, comparison, extraction, fields, colour),
+        Format::Table { colour } => table::comparison(out, comparison, extraction, colour),
     }
 }

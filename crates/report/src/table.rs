@@ -182,7 +182,6 @@ pub fn comparison<W: Write>(
     mut out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
-    _fields: &Fields,
     colour: bool,
 ) -> io::Result<()> {
     let mut to = Sections { out: &mut out, paint: Paint { on: colour }, any: false };

@@ -108,7 +108,7 @@ fn digest(filesystem: &dyn FileSystem, file: &Metadata) -> Result<String, Box<dy
         hasher.update(&buffer[..count]);
         offset += u64::try_from(count)?;
     }
-    Ok(hasher.finish().first().map(|digest| digest.to_hex()).unwrap_or_default())
+    Ok(hasher.finish().first().map(vminspect::Digest::to_hex).unwrap_or_default())
 }
 
 fn hex(bytes: &[u8]) -> String {

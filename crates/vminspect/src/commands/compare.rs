@@ -63,7 +63,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let mut comparison = session.in_pool(|| vminspect::compare(&before, &after, &options, &*progress))?;
     drop(progress);
     let extraction = match arguments.extract {
-        true => Some(extract(session, &arguments.path, &after, &mut comparison, &options)?),
+        true => Some(extract(&arguments.path, &after, &mut comparison, &options)?),
         false => None,
     };
     comparison.coverage.extend(before.check_unchanged());
@@ -85,7 +85,6 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
 
 /// Writes created and modified files below `directory`, with a manifest that says what each was.
 fn extract(
-    session: &Session,
     directory: &Path,
     guest: &Guest,
     comparison: &mut Comparison,
@@ -125,6 +124,5 @@ fn extract(
         comparison.coverage.add(Problem { image, place, family: "io", message });
     }
     tracing::info!(files = summary.extracted.len(), manifest = name, "extracted");
-    let _ = session;
     Ok(summary)
 }

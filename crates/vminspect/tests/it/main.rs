@@ -1,4 +1,5 @@
 //! The command line, as its users run it.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod commands;
 mod extraction;
