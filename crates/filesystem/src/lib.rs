@@ -16,6 +16,7 @@
 
 mod driver;
 mod error;
+mod exercise;
 pub mod ext;
 mod file_system;
 mod metadata;
@@ -23,6 +24,7 @@ mod record;
 
 pub use driver::{DRIVERS, Driver, open, probe};
 pub use error::{Error, Result};
+pub use exercise::{Exercised, exercise};
 pub use file_system::{Entries, Entry, FileSystem, Identity, NameEncoding, Scan, ScanUnit, Stream};
 pub use metadata::{Allocation, DeviceNumber, ExtendedAttribute, FileId, FileKind, Metadata, Times};
 pub use record::{Content, Place, Record, Run};

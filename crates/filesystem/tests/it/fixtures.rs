@@ -1,0 +1,64 @@
+//! The committed images.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vminspect_bytes::Memory;
+
+/// Images of `fixtures/ext`, by their names without endings.
+pub(crate) const EXT: &[&str] = &[
+    "ext2-1k",
+    "ext2-rev0",
+    "ext3-2k",
+    "ext4-1k-maps",
+    "ext4-4k",
+    "ext4-64k",
+    "ext4-bigalloc",
+    "ext4-casefold",
+    "ext4-encrypt",
+    "ext4-features",
+    "ext4-inline",
+    "dirty-ext4-journal",
+    "dirty-ext4-orphan-file",
+];
+
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/ext/{name}.img.zst"));
+    unpacked(&path)
+}
+
+pub(crate) fn memory(name: &str) -> Arc<Memory> {
+    Arc::new(Memory::new(bytes(name)))
+}
+
+pub(crate) fn unpacked(path: &Path) -> Vec<u8> {
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).expect("a zstd frame");
+    let mut bytes = Vec::new();
+    decoder.read_to_end(&mut bytes).expect("a sound frame");
+    bytes
+}
+
+/// The corpus of published images, where there is one.
+pub(crate) fn corpus() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    let path = std::env::var_os("VMINSPECT_CORPUS").map_or(beside, PathBuf::from);
+    path.is_dir().then_some(path)
+}
+
+/// Numbers that look random and are the same in every run.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % (limit.max(1) as u64)).expect("below a usize")
+    }
+}
