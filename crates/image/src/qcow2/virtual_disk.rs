@@ -134,9 +134,14 @@ impl VirtualDisk {
     /// Decodes a whole cluster into `cluster`.
     fn decode(&self, position: u64, unit: Unit, cluster: &mut [u8]) -> Result<(), ReadError> {
         ENCODED.with_borrow_mut(|encoded| {
-            encoded.resize(as_usize(self.stored_length(unit)), 0);
-            self.data.read_exact_at(unit.offset.0, encoded)?;
-            let result = self.compression.decode(encoded, cluster);
+            let length = as_usize(self.stored_length(unit));
+            // Never made shorter, so that it is not filled with zeros again and again.
+            if encoded.len() < length {
+                encoded.resize(length, 0);
+            }
+            let stored = encoded.get_mut(..length).unwrap_or_default();
+            self.data.read_exact_at(unit.offset.0, stored)?;
+            let result = self.compression.decode(stored, cluster);
             release_large(encoded);
             result.map_err(|error| {
                 self.unit_error(position, unit)
