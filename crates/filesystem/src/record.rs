@@ -6,7 +6,8 @@ use crate::{Error, Metadata};
 /// Where a run of a file's content lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
-    /// From this byte of [`crate::FileSystem::view`] on.
+    /// From this byte of [`crate::FileSystem::view`] on. Beyond the end of the view where the tables that say
+    /// so are damaged or the volume is cut short: reading there fails.
     Volume(u64),
     /// Nowhere: a hole, or blocks that were reserved and never written. Reads as zeros.
     Zero,

@@ -29,6 +29,8 @@ mod record;
 mod runs;
 mod scan;
 mod superblock;
+#[cfg(test)]
+mod tests;
 mod volume;
 mod xattr;
 

@@ -82,7 +82,7 @@ fn used(image: &[u8]) -> Vec<usize> {
 
 fn change(image: &[u8], used: &[usize], random: &mut Random) -> (usize, Vec<u8>) {
     // Half of the changes hit the superblock, the descriptors and what follows them.
-    let among = if random.next() % 2 == 0 { used.len().min(512) } else { used.len() };
+    let among = if random.next().is_multiple_of(2) { used.len().min(512) } else { used.len() };
     let at = used[random.below(among)] + random.below(16);
     let word = at & !3;
     match random.below(8) {
