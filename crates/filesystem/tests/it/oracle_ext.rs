@@ -162,6 +162,9 @@ impl Case {
         for problem in filesystem.problems().iter().filter(|problem| !is_known(problem)) {
             report.say("problem", problem);
         }
+        if self.name.starts_with("dirty-") && self.changed_blocks(&*filesystem) == 0 {
+            report.say("journal", "nothing was replayed, so the image shows nothing");
+        }
         let mut tree = BTreeMap::new();
         walk(&*filesystem, filesystem.root(), b"", &mut tree, &mut report);
         tree.insert(b".".to_vec(), filesystem.root());
@@ -169,6 +172,16 @@ impl Case {
         self.compare_tree(&*filesystem, &tree, &scanned, &mut report);
         self.compare_orphans(&*filesystem, &scanned, &mut report);
         report.lines
+    }
+
+    /// Blocks of which the journal has another content than the volume.
+    fn changed_blocks(&self, filesystem: &dyn FileSystem) -> usize {
+        let size = filesystem.identity().block_size;
+        let read = |bytes: &dyn ReadAt, block: u64| {
+            bytes.read_vec(block * size, usize::try_from(size).unwrap()).unwrap()
+        };
+        let blocks = self.volume.len() / size;
+        (0..blocks).filter(|block| read(&*self.volume, *block) != read(&**filesystem.view(), *block)).count()
     }
 
     fn scan(&self, filesystem: &dyn FileSystem, report: &mut Report<'_>) -> HashMap<u64, Metadata> {
