@@ -152,7 +152,7 @@ fn deleted_files_and_names_are_found() {
         let mut found = Vec::new();
         for unit in &scan.units {
             (scan.visit)(unit, &mut |record| {
-                found.extend(record.ok().filter(|record| record.metadata.id == victim.id))
+                found.extend(record.ok().filter(|record| record.metadata.id == victim.id));
             });
         }
         assert_eq!(found.len(), expected);
