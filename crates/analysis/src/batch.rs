@@ -10,13 +10,13 @@ const GAP: u64 = 8 << 10;
 /// A stored piece of a file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
-    /// Where it lies on the view. At most [`SPAN`] long.
+    /// Where it lies on the view. At most [`LONGEST`].
     pub(crate) range: ByteRange,
     /// Whose it is: an index that the caller knows.
     pub(crate) owner: u32,
 }
 
-/// Pieces that one read delivers.
+/// Pieces that one read delivers, or one long piece.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch {
     /// What to read.
@@ -26,11 +26,14 @@ pub(crate) struct Batch {
     pub(crate) count: usize,
 }
 
-/// Cuts `range` into pieces of at most [`SPAN`] bytes.
+/// Longest piece: a long file is shared out among threads, but its pieces stay few.
+const LONGEST: u64 = 64 << 20;
+
+/// Cuts `range` into pieces of at most [`LONGEST`] bytes.
 pub(crate) fn cut(range: ByteRange, owner: u32, pieces: &mut Vec<Piece>) {
     let mut start = range.start();
     while start < range.end() {
-        let range = ByteRange::at(start, SPAN.min(range.end() - start));
+        let range = ByteRange::at(start, LONGEST.min(range.end() - start));
         pieces.push(Piece { range, owner });
         start = range.end();
     }
@@ -55,8 +58,18 @@ pub(crate) fn gather(pieces: &mut [Piece]) -> Vec<Batch> {
     batches
 }
 
+/// The steps of [`SPAN`] bytes in which `range` is read.
+pub(crate) fn steps(range: ByteRange) -> impl Iterator<Item = ByteRange> {
+    let mut start = range.start();
+    std::iter::from_fn(move || {
+        let step = ByteRange::new(start, range.end()).truncate(SPAN);
+        start = step.end();
+        (!step.is_empty()).then_some(step)
+    })
+}
+
 /// The bytes of `range` in a buffer that holds `span`.
-pub(crate) fn slice<'a>(buffer: &'a [u8], span: ByteRange, range: ByteRange) -> &'a [u8] {
+pub(crate) fn slice(buffer: &[u8], span: ByteRange, range: ByteRange) -> &[u8] {
     let start = usize::try_from(range.start().saturating_sub(span.start())).unwrap_or(usize::MAX);
     let length = usize::try_from(range.len()).unwrap_or(usize::MAX);
     buffer.get(start..start.saturating_add(length)).unwrap_or_default()

@@ -53,6 +53,7 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
     sort(&mut found);
     found.statistics.bytes_proven_equal = context.counters.proven.load(Ordering::Relaxed);
     found.statistics.bytes_compared = context.counters.compared.load(Ordering::Relaxed);
+    found.statistics.bytes_hashed = context.counters.hashed.load(Ordering::Relaxed);
     found.statistics.host_bytes_read = host_bytes_read();
     found
 }

@@ -1,6 +1,7 @@
 //! Compares two filesystems.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use vminspect_bytes::ReadError;
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
@@ -92,11 +93,14 @@ pub(crate) fn compare_volumes(
     let expected = a.identity().files.unwrap_or(0);
     context.progress.stage(Stage::Walking, expected);
     let first = Tree::read(a, &context.memory, context.progress);
+    trace("first tree");
     context.progress.stage(Stage::WalkingSecond, 0);
-    let second = Second::read(a, &first, b, &context.memory, context.progress);
+    let second = Second::read(a, &first, b, &context.memory, context.options.access_times, context.progress);
     found.statistics.entries_before += first.nodes().len() as u64;
     found.statistics.entries_after += second.len();
+    trace("second tree");
     let shared = compare_shared(a, &first, b, &second, &context.counters, context.progress);
+    trace("content at shared places");
     let modified = |id: FileId| {
         first.find(id).is_some_and(|position| shared.is_modified(position))
             || shared.unreadable.binary_search(&id).is_ok()
@@ -104,6 +108,7 @@ pub(crate) fn compare_volumes(
     let namespaces = (Namespace::of(before.volume), Namespace::of(after.volume));
     let mut walked =
         walk_both(&first, &second, (a.root(), b.root()), (&namespaces.0, &namespaces.1), &modified);
+    trace("paths");
     let [problems_before, problems_after] = std::mem::take(&mut walked.problems);
     add_problems(before.image, problems_before, &mut found.coverage);
     add_problems(after.image, problems_after, &mut found.coverage);
@@ -112,6 +117,11 @@ pub(crate) fn compare_volumes(
     walked.both.retain(|pair| context.takes(&pair.bytes, b));
     let comparing = Comparing { context, before, after, first: &first, second: &second, shared: &shared };
     comparing.add(walked, found);
+}
+
+/// Tells, for those who look into what a comparison costs, how far it is.
+fn trace(stage: &str) {
+    tracing::debug!(host_bytes = vminspect_bytes::host_bytes_read(), "done: {stage}");
 }
 
 pub(crate) fn add_problems(image: &str, problems: Vec<(Vec<u8>, Error)>, coverage: &mut Coverage) {
@@ -139,6 +149,7 @@ fn all_facts(
     paths.sort_by(|x, y| x.bytes.cmp(&y.bytes));
     let files = paths.iter().filter_map(|path| tree.lookup(path.file));
     let known = know_files(&**side.filesystem, files, &context.knowing(), context.progress);
+    context.counters.hashed.fetch_add(known.hashed, Ordering::Relaxed);
     let mut list = Vec::with_capacity(paths.len());
     for path in paths {
         let Some(found) = tree.lookup(path.file) else { continue };
@@ -189,8 +200,10 @@ impl Comparing<'_> {
                 Outcome::Type(change) => found.type_changed.push(change),
             }
         }
+        trace("changed files");
         let deleted = all_facts(self.context, self.before, self.first, walked.before, coverage);
         let created = all_facts(self.context, self.after, self.second, walked.after, coverage);
+        trace("hashes of created and deleted files");
         found.renamed.extend(self.renames(&deleted, &created));
         split(deleted, &mut found.deleted, &mut found.deleted_other);
         split(created, &mut found.created, &mut found.created_other);
@@ -259,7 +272,10 @@ impl Comparing<'_> {
         let (a, b) = (&**self.before.filesystem, &**self.after.filesystem);
         let opened = (a.open(pair.before, Stream::Data), b.open(pair.after, Stream::Data));
         let (x, y) = match &opened {
-            (Ok(x), Ok(y)) => hash_versions(&**x, &**y, &self.context.options.algorithms),
+            (Ok(x), Ok(y)) => {
+                self.context.counters.hashed.fetch_add(x.len().saturating_add(y.len()), Ordering::Relaxed);
+                hash_versions(&**x, &**y, &self.context.options.algorithms)
+            }
             (x, y) => {
                 let error = |side: &Result<_, Error>| side.as_ref().err().cloned();
                 let unread = Error::NotFound("the other version".to_owned());

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::prelude::*;
-use vminspect_bytes::{ByteRange, RangeSet, ReadAt, differ};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError, differ};
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
 
 use crate::Progress;
-use crate::batch::{Batch, Piece, cut, gather, slice};
+use crate::batch::{Batch, Piece, cut, gather, slice, steps};
 use crate::second::Second;
 use crate::tree::{Node, Tree};
 
@@ -22,6 +22,7 @@ thread_local! {
 pub(crate) struct Counters {
     pub(crate) proven: AtomicU64,
     pub(crate) compared: AtomicU64,
+    pub(crate) hashed: AtomicU64,
 }
 
 /// What is known of the content of files whose records both disks share.
@@ -128,6 +129,16 @@ fn compare_batch(
         return Vec::new();
     }
     BUFFERS.with_borrow_mut(|(left, right)| {
+        if let [piece] = pieces {
+            return match ranges_differ(sides, piece.range, left, right) {
+                Ok(false) => Vec::new(),
+                Ok(true) => {
+                    shared.mark(piece.owner);
+                    Vec::new()
+                }
+                Err(_) => vec![piece.owner],
+            };
+        }
         if read_both(sides, batch.span, left, right).is_ok() {
             if left != right {
                 for piece in pieces {
@@ -141,9 +152,9 @@ fn compare_batch(
         // Something in the span is unreadable: find out whose it is.
         let mut failed = Vec::new();
         for piece in pieces {
-            match read_both(sides, piece.range, left, right) {
-                Ok(()) if left != right => shared.mark(piece.owner),
-                Ok(()) => {}
+            match ranges_differ(sides, piece.range, left, right) {
+                Ok(true) => shared.mark(piece.owner),
+                Ok(false) => {}
                 Err(_) => failed.push(piece.owner),
             }
         }
@@ -151,12 +162,30 @@ fn compare_batch(
     })
 }
 
+/// Whether one range differs between two sides. A difference wins over a part that cannot be read.
+fn ranges_differ(
+    sides: (&dyn ReadAt, &dyn ReadAt),
+    range: ByteRange,
+    left: &mut Vec<u8>,
+    right: &mut Vec<u8>,
+) -> Result<bool, ReadError> {
+    let mut failure = None;
+    for step in steps(range) {
+        match read_both(sides, step, left, right) {
+            Ok(()) if left != right => return Ok(true),
+            Ok(()) => {}
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    failure.map_or(Ok(false), Err)
+}
+
 fn read_both(
     sides: (&dyn ReadAt, &dyn ReadAt),
     range: ByteRange,
     left: &mut Vec<u8>,
     right: &mut Vec<u8>,
-) -> Result<(), vminspect_bytes::ReadError> {
+) -> Result<(), ReadError> {
     let length = usize::try_from(range.len()).unwrap_or(0);
     left.resize(length, 0);
     right.resize(length, 0);
@@ -182,15 +211,10 @@ pub(crate) fn contents_differ(
     // A mapping that cannot be read proves nothing: read all of it.
     let doubtful = differ(&*left, &*right).unwrap_or_else(|_| RangeSet::of(ByteRange::at(0, left.len())));
     counters.proven.fetch_add(left.len().saturating_sub(doubtful.total()), Ordering::Relaxed);
-    let mut pieces = Vec::new();
-    for range in doubtful.ranges() {
-        cut(*range, 0, &mut pieces);
-    }
     let mut failure = None;
-    for piece in pieces {
-        counters.compared.fetch_add(piece.range.len(), Ordering::Relaxed);
-        let differs = BUFFERS
-            .with_borrow_mut(|(a, b)| read_both((&*left, &*right), piece.range, a, b).map(|()| a != b));
+    for range in doubtful.ranges() {
+        counters.compared.fetch_add(range.len(), Ordering::Relaxed);
+        let differs = BUFFERS.with_borrow_mut(|(a, b)| ranges_differ((&*left, &*right), *range, a, b));
         match differs {
             Ok(true) => return Ok(true),
             Ok(false) => {}

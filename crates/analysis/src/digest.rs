@@ -118,7 +118,6 @@ impl Digests {
 pub struct Hasher(SmallVec<[State; 1]>);
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "few exist at a time, and boxing the common one costs")]
 enum State {
     Sha1(Sha1),
     Sha256(Sha256),

@@ -55,6 +55,8 @@ impl Visitor for Knowing<'_> {
 /// What is known of each of some files of one side, and why nothing is known of others. Some 30 bytes a file.
 #[derive(Default, Debug)]
 pub(crate) struct KnownFiles {
+    /// Bytes of content that were hashed.
+    pub(crate) hashed: u64,
     algorithms: Vec<Algorithm>,
     /// Sorted.
     files: Vec<FileId>,
@@ -158,7 +160,9 @@ pub(crate) fn know_files<'a>(
             }
         });
     }
-    known.into_inner().unwrap_or_else(PoisonError::into_inner)
+    let mut known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
+    known.hashed = total;
+    known
 }
 
 /// The facts of a file at a path.

@@ -3,16 +3,20 @@
 use std::cell::RefCell;
 
 use rayon::prelude::*;
-use vminspect_bytes::{ByteRange, Extent, Origin, ReadAt};
+use vminspect_bytes::{ByteRange, Extent, Origin, ReadAt, ReadError};
 use vminspect_filesystem::{Error, FileSystem, Stream};
 
-use crate::batch::{Batch, Piece, SPAN, gather, slice};
+use crate::batch::{Batch, Piece, SPAN, gather, slice, steps};
 use crate::tree::{Node, Tree};
 use crate::{Algorithm, Digests, Hasher, Progress};
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
+
+/// A file may be larger than its disk when it has holes. One that claims more than this, and more than four
+/// times its disk, only serves to keep readers busy.
+const LONGEST_SPARSE: u64 = 256 << 30;
 
 /// What is done with the content of a file while it is at hand.
 pub(crate) trait Visitor: Sync {
@@ -48,15 +52,12 @@ impl Visitor for Hashing<'_> {
 /// Feeds a range of a file to hashers.
 fn hash_range(file: &dyn ReadAt, range: ByteRange, hashers: &mut [&mut Hasher]) -> Result<(), Error> {
     BUFFER.with_borrow_mut(|buffer| {
-        let mut start = range.start();
-        while start < range.end() {
-            let step = ByteRange::at(start, SPAN.min(range.end() - start));
+        for step in steps(range) {
             buffer.resize(usize::try_from(step.len()).unwrap_or(0), 0);
             file.read_exact_at(step.start(), buffer)?;
             for hasher in &mut *hashers {
                 hasher.update(buffer);
             }
-            start = step.end();
         }
         Ok(())
     })
@@ -148,7 +149,18 @@ pub(crate) fn visit_files<V: Visitor>(
     let stream = |position: u32| {
         let node = node(position).ok_or(Error::NotFound("the file".to_owned()))?;
         progress.advance(node.size);
-        visitor.stream(&*filesystem.open(node.id, Stream::Data)?)
+        let file = filesystem.open(node.id, Stream::Data)?;
+        let longest = filesystem.view().len().saturating_mul(4).max(LONGEST_SPARSE);
+        if file.len() > longest {
+            return Err(ReadError::unsupported("sparse file")
+                .expected(format!("at most {longest} bytes"))
+                .found(format!(
+                    "{} bytes, nearly all of them holes, which would take hours to hash",
+                    file.len()
+                ))
+                .into());
+        }
+        visitor.stream(&*file)
     };
     tasks.par_iter().with_max_len(1).for_each(|task| {
         sink(match task {

@@ -67,6 +67,7 @@ impl Listing<'_> {
         let chosen = chosen.map(|node| Found { node, tree: &tree, same_record: false });
         let knowing = Knowing::new(self.options);
         let known = know_files(self.filesystem, chosen, &knowing, self.progress);
+        summary.statistics.bytes_hashed += known.hashed;
         drop(files);
         // Paths are made anew: all of them at once would take more memory than the tree.
         let mut result = Ok(());

@@ -80,10 +80,8 @@ fn field_changes(x: &Metadata, y: &Metadata, access_times: bool) -> Vec<FieldCha
     compare("modified", time(x.times.modified), time(y.times.modified));
     compare("changed", time(x.times.changed), time(y.times.changed));
     compare("created", time(x.times.created), time(y.times.created));
-    if access_times || !changes.is_empty() {
-        if x.times.accessed != y.times.accessed {
-            push(&mut changes, "accessed", time(x.times.accessed), time(y.times.accessed));
-        }
+    if (access_times || !changes.is_empty()) && x.times.accessed != y.times.accessed {
+        push(&mut changes, "accessed", time(x.times.accessed), time(y.times.accessed));
     }
     changes
 }

@@ -177,13 +177,12 @@ impl TableMemory {
     fn put(&self, bytes: Vec<u8>) -> PartPlace {
         let length = bytes.len();
         let used = self.used.fetch_add(length as u64, Ordering::Relaxed);
-        if used.saturating_add(length as u64) > self.budget && length > 0 {
-            if let Some(file) = self.spilled.get_or_init(|| tempfile::tempfile().ok()) {
-                let offset = self.end.fetch_add(length as u64, Ordering::Relaxed);
-                if file.write_all_at(&bytes, offset).is_ok() {
-                    self.used.fetch_sub(length as u64, Ordering::Relaxed);
-                    return PartPlace::File { offset, length };
-                }
+        let over = used.saturating_add(length as u64) > self.budget && length > 0;
+        if over && let Some(file) = self.spilled.get_or_init(|| tempfile::tempfile().ok()) {
+            let offset = self.end.fetch_add(length as u64, Ordering::Relaxed);
+            if file.write_all_at(&bytes, offset).is_ok() {
+                self.used.fetch_sub(length as u64, Ordering::Relaxed);
+                return PartPlace::File { offset, length };
             }
         }
         PartPlace::Memory(bytes.into())

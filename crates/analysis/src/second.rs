@@ -44,6 +44,7 @@ impl<'a> Second<'a> {
         first: &'a Tree,
         after: &dyn FileSystem,
         memory: &Arc<TableMemory>,
+        access_times: bool,
         progress: &dyn Progress,
     ) -> Self {
         // Where tables that map a side are damaged, nothing is proven: everything may differ.
@@ -58,18 +59,25 @@ impl<'a> Second<'a> {
         };
         if before.layout_key() == after.layout_key() && before.name_encoding() == after.name_encoding() {
             second.shares = true;
-            second.read_differing(before, after, memory);
+            second.read_differing(before, after, access_times, memory);
         } else {
             second.own = Tree::read(after, memory, progress);
         }
         second
     }
 
-    fn read_differing(&mut self, before: &dyn FileSystem, after: &dyn FileSystem, memory: &Arc<TableMemory>) {
+    fn read_differing(
+        &mut self,
+        before: &dyn FileSystem,
+        after: &dyn FileSystem,
+        access_times: bool,
+        memory: &Arc<TableMemory>,
+    ) {
         let (a, b) = (&**before.view(), &**after.view());
         let areas = self.differing.intersection(&after.record_areas());
         let records = refine(a, b, &areas, RECORD_UNIT);
-        self.own = Tree::read_areas(after, &records, memory);
+        tracing::debug!(doubtful = areas.total(), differing = records.total(), "records compared, in bytes");
+        self.own = Tree::read_changed(before, after, &records, access_times, memory);
         self.find_gone(&records, &before.record_areas(), &after.record_areas());
         self.read_dependents(a, b, after);
         self.read_directories(a, b, after);
@@ -85,7 +93,7 @@ impl<'a> Second<'a> {
             let place = ByteRange::at(node.place, self.first.record_length.max(1));
             let changed =
                 changed.intersects(place) || (shrunk && !after.covers(ByteRange::at(node.place, 1)));
-            if changed && self.own.find(node.id).is_none() {
+            if changed && self.own.find(node.id).is_none() && !self.own.same.contains(&node.id) {
                 self.gone.insert(node.id);
             }
         }
@@ -121,6 +129,11 @@ impl<'a> Second<'a> {
         let doubtful =
             sorted_ranges(directories().flat_map(|node| self.blocks(node))).intersection(&self.differing);
         let changed = refine(a, b, &doubtful, BLOCK_UNIT);
+        tracing::debug!(
+            doubtful = doubtful.total(),
+            differing = changed.total(),
+            "directories compared, in bytes"
+        );
         let files: Vec<FileId> = directories()
             .filter(|node| node.is_opaque() || self.blocks(node).any(|block| changed.intersects(block)))
             .map(|node| node.id)

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, RangeSet};
 use vminspect_filesystem::{
-    Allocation, Content, Error, FileId, FileKind, FileSystem, Place, Record, ScanUnit,
+    Allocation, Content, Error, FileId, FileKind, FileSystem, Place, Record, Scan, ScanUnit,
 };
 
 use crate::Progress;
@@ -122,6 +122,8 @@ pub(crate) struct Tree {
     pub(crate) problems: Vec<(Option<FileId>, Error)>,
     /// Length of the longest record.
     pub(crate) record_length: u64,
+    /// Files whose records were read and left out, since they say the same as on the other disk.
+    pub(crate) same: HashSet<FileId>,
 }
 
 /// What one task yields.
@@ -132,6 +134,7 @@ struct Built {
     depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     problems: Vec<(Option<FileId>, Error)>,
     record_length: u64,
+    same: Vec<FileId>,
 }
 
 impl Built {
@@ -201,13 +204,14 @@ struct Packed {
     depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     problems: Vec<(Option<FileId>, Error)>,
     record_length: u64,
+    same: Vec<FileId>,
 }
 
 impl Built {
     fn finish(self, memory: &TableMemory) -> Packed {
-        let Self { nodes, part, depends, problems, record_length } = self;
+        let Self { nodes, part, depends, problems, record_length, same } = self;
         memory.count((nodes.len() * (size_of::<Node>() + size_of::<u64>())) as u64);
-        Packed { nodes, part: part.finish(memory), depends, problems, record_length }
+        Packed { nodes, part: part.finish(memory), depends, problems, record_length, same }
     }
 }
 
@@ -222,6 +226,7 @@ impl Tree {
             depends: Vec::new(),
             problems: Vec::new(),
             record_length: 0,
+            same: HashSet::new(),
         }
     }
 
@@ -231,43 +236,54 @@ impl Tree {
         memory: &Arc<TableMemory>,
         progress: &dyn Progress,
     ) -> Self {
-        let mut tree = Self::scan(filesystem, None, memory, progress);
+        let mut tree = Self::build(filesystem.scan(None, false), memory, |visit, unit| {
+            let built = build_unit(filesystem, visit, unit, &|_| true);
+            progress.advance(built.nodes.len() as u64);
+            built
+        });
         tree.add_missing(filesystem, &|_| false);
         tree
     }
 
-    /// Reads the records that lie in `areas`, with their directories.
-    pub(crate) fn read_areas(
-        filesystem: &dyn FileSystem,
+    /// Reads the records of `after` that lie in `areas`, with their directories, but for those that say the
+    /// same as the records of `before` there. Both filesystems have one layout.
+    pub(crate) fn read_changed(
+        before: &dyn FileSystem,
+        after: &dyn FileSystem,
         areas: &RangeSet,
+        access_times: bool,
         memory: &Arc<TableMemory>,
     ) -> Self {
-        Self::scan(filesystem, Some(areas), memory, &crate::Silent)
+        let old = before.scan(Some(areas), false);
+        let new = after.scan(Some(areas), false);
+        Self::build(new, memory, |visit, unit| {
+            let mut known: HashMap<FileId, Record> = HashMap::new();
+            (old.visit)(unit, &mut |record| {
+                if let Ok(record) = record {
+                    known.insert(record.metadata.id, record);
+                }
+            });
+            build_unit(after, visit, unit, &|record| {
+                let old = known.get(&record.metadata.id);
+                old.is_none_or(|old| !says_the_same((before, old), (after, record), access_times))
+            })
+        })
     }
 
-    fn scan(
-        filesystem: &dyn FileSystem,
-        areas: Option<&RangeSet>,
+    fn build(
+        scan: Scan<'_>,
         memory: &Arc<TableMemory>,
-        progress: &dyn Progress,
+        unit: impl Fn(&Visit<'_>, &ScanUnit) -> Built + Sync,
     ) -> Self {
-        let scan = filesystem.scan(areas, false);
-        let packed: Vec<Packed> = scan
-            .units
-            .par_iter()
-            .map(|unit| {
-                let built = build_unit(filesystem, &scan.visit, unit);
-                progress.advance(built.nodes.len() as u64);
-                built.finish(memory)
-            })
-            .collect();
+        let packed: Vec<Packed> =
+            scan.units.par_iter().map(|each| unit(&scan.visit, each).finish(memory)).collect();
         let mut tree = Self::empty(Arc::clone(memory));
         tree.problems.extend(scan.problems.into_iter().map(|problem| (None, problem)));
         tree.append(packed);
         tree
     }
 
-    /// Reads single files, with their directories, that are not in the tree yet. `same_record` says that
+    /// Reads single files, with their directories, anew or for the first time. `same_record` says that
     /// their records, though not their entries, are those of the other disk.
     pub(crate) fn add_files(&mut self, filesystem: &dyn FileSystem, files: &[FileId], same_record: bool) {
         let bits = if same_record { SAME_RECORD } else { 0 };
@@ -312,6 +328,13 @@ impl Tree {
     }
 
     fn append(&mut self, packed: Vec<Packed>) {
+        let replaced: HashSet<FileId> = packed
+            .iter()
+            .flat_map(|each| &each.nodes)
+            .map(|node| node.id)
+            .filter(|id| self.find(*id).is_some())
+            .collect();
+        self.nodes.retain(|node| !replaced.contains(&node.id));
         self.nodes.reserve_exact(packed.iter().map(|each| each.nodes.len()).sum());
         for mut each in packed {
             let part = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
@@ -319,6 +342,7 @@ impl Tree {
             self.parts.push(each.part);
             self.depends.append(&mut each.depends);
             self.problems.append(&mut each.problems);
+            self.same.extend(each.same);
             self.record_length = self.record_length.max(each.record_length);
         }
         self.depends.sort_by_key(|(id, _)| *id);
@@ -361,16 +385,48 @@ impl Tree {
     }
 }
 
-#[expect(clippy::borrowed_box, reason = "the visitor is a box in `Scan`")]
+/// What hands out the records of a unit.
+type Visit<'a> = dyn Fn(&ScanUnit, &mut dyn FnMut(Result<Record, Error>)) + Send + Sync + 'a;
+
 fn build_unit(
     filesystem: &dyn FileSystem,
-    visit: &Box<dyn Fn(&ScanUnit, &mut dyn FnMut(Result<Record, Error>)) + Send + Sync + '_>,
+    visit: &Visit<'_>,
     unit: &ScanUnit,
+    wanted: &dyn Fn(&Record) -> bool,
 ) -> Built {
     let mut built = Built::default();
     visit(unit, &mut |record| match record {
-        Ok(record) => built.add(filesystem, record, 0),
+        Ok(record) if wanted(&record) => built.add(filesystem, record, 0),
+        Ok(record) => built.same.push(record.metadata.id),
         Err(error) => built.problems.push((None, error)),
     });
     built
+}
+
+/// Whether two records at one place say the same of all that a comparison tells: they may differ in the
+/// access time, unless that counts.
+fn says_the_same(
+    before: (&dyn FileSystem, &Record),
+    after: (&dyn FileSystem, &Record),
+    access_times: bool,
+) -> bool {
+    let (x, y) = (before.1, after.1);
+    let mut metadata = x.metadata;
+    if !access_times {
+        metadata.times.accessed = y.metadata.times.accessed;
+    }
+    let same = metadata == y.metadata
+        && x.place == y.place
+        && x.depends == y.depends
+        && x.content == y.content
+        && x.problems.is_empty()
+        && y.problems.is_empty()
+        && x.has_attributes == y.has_attributes;
+    if !same || !x.has_attributes {
+        return same;
+    }
+    match (before.0.attributes(x.metadata.id), after.0.attributes(y.metadata.id)) {
+        (Ok(x), Ok(y)) => x == y,
+        _ => false,
+    }
 }

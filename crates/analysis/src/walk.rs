@@ -397,26 +397,26 @@ impl Both<'_, '_> {
         }
         let mut todo = vec![(path, roots.0, roots.1)];
         while let Some((path, before, after)) = todo.pop() {
-            self.directory(path, before, after, &mut todo);
+            self.directory(&path, before, after, &mut todo);
         }
     }
 
     /// Goes through a directory that both sides have.
     fn directory(
         &mut self,
-        path: Vec<u8>,
+        path: &[u8],
         before: FileId,
         after: FileId,
         todo: &mut Vec<(Vec<u8>, FileId, FileId)>,
     ) {
         let (first, second) = (self.before.side, self.after.side);
-        let entered = self.before.memory.enter(before, &path);
-        if !self.after.memory.enter(after, &path) || !entered {
+        let entered = self.before.memory.enter(before, path);
+        if !self.after.memory.enter(after, path) || !entered {
             return;
         }
         let (Some(x), Some(y)) = (first.node(before), second.find(after)) else { return };
         let (left, right) = (first.directory(x), y.tree.directory(y.node));
-        let base = self.before.namespace.base(&path);
+        let base = self.before.namespace.base(path);
         if std::ptr::eq(x, y.node) {
             for (name, child) in left.iter() {
                 self.entry(&base, name, Some(child), Some(child), todo);

@@ -43,50 +43,86 @@ fn advance(
 
 /// Bytes that one task of [`refine`] reads of each side at a time.
 const REFINE_CHUNK: u64 = 256 << 10;
+/// Chunks that are planned at a time: a damaged disk can claim to be larger than any list of its chunks.
+const REFINE_WINDOW: usize = 4096;
 
 /// Reads both sides over `areas` and keeps the units of `unit` bytes that really differ, or could not be
 /// read. Reads in storage order, on all threads of the current rayon pool.
+///
+/// Where a gigabyte on end cannot be read, the rest of that range is kept without trying.
 #[must_use]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "the unit is at least 1 and at most the chunk, remainders are smaller than what they are taken from"
-)]
 pub fn refine<A, B>(a: &A, b: &B, areas: &RangeSet, unit: u64) -> RangeSet
 where
     A: ReadAt + ?Sized,
     B: ReadAt + ?Sized,
 {
     let unit = unit.clamp(1, REFINE_CHUNK);
-    let chunk_length = REFINE_CHUNK - REFINE_CHUNK % unit;
-    let mut chunks = Vec::new();
-    for range in areas.ranges() {
-        let mut start = range.start();
-        while start < range.end() {
-            // Chunks end at multiples of the unit, so that a unit is never split between two tasks.
-            let boundary = (start - start % unit).saturating_add(chunk_length);
-            let end = boundary.min(range.end());
-            chunks.push(ByteRange::new(start, end));
-            start = end;
+    let mut differing = RangeSet::new();
+    let mut chunks = areas.ranges().iter().flat_map(|range| chunks_of(*range, unit)).peekable();
+    while chunks.peek().is_some() {
+        let window: Vec<ByteRange> = chunks.by_ref().take(REFINE_WINDOW).collect();
+        let results: Vec<Option<RangeSet>> = window
+            .par_iter()
+            .map_init(Default::default, |buffers, chunk| refine_chunk(a, b, *chunk, unit, buffers))
+            .collect();
+        let unreadable = results.len() == REFINE_WINDOW && results.iter().all(Option::is_none);
+        for (chunk, result) in window.iter().zip(results) {
+            match result {
+                Some(set) => set.ranges().iter().for_each(|range| differing.insert(*range)),
+                None => differing.insert(*chunk),
+            }
+        }
+        if unreadable && let Some(last) = window.last() {
+            let next = areas.ranges().partition_point(|range| range.end() <= last.end());
+            let rest = areas.ranges().get(next..).unwrap_or_default();
+            let (here, after) = match rest.split_first() {
+                Some((range, after)) if range.start() < last.end() => (Some(*range), after),
+                _ => (None, rest),
+            };
+            here.into_iter().for_each(|range| differing.insert(ByteRange::new(last.end(), range.end())));
+            let after: RangeSet = after.iter().copied().collect();
+            refine(a, b, &after, unit).ranges().iter().for_each(|range| differing.insert(*range));
+            return differing;
         }
     }
-    let differing: Vec<RangeSet> = chunks
-        .par_iter()
-        .map_init(
-            || (Vec::new(), Vec::new()),
-            |(left, right), chunk| {
-                let length = usize::try_from(chunk.len()).unwrap_or(0);
-                left.resize(length, 0);
-                right.resize(length, 0);
-                let read =
-                    a.read_exact_at(chunk.start(), left).and_then(|()| b.read_exact_at(chunk.start(), right));
-                match read {
-                    Ok(()) => differing_units(*chunk, left, right, unit),
-                    Err(_) => RangeSet::of(*chunk),
-                }
-            },
-        )
-        .collect();
-    differing.iter().flat_map(|set| set.ranges().iter().copied()).collect()
+    differing
+}
+
+/// The chunks of a range. They end at multiples of the unit, so that a unit is never split between two.
+#[expect(clippy::arithmetic_side_effects, reason = "the unit is at least 1 and at most a chunk")]
+fn chunks_of(range: ByteRange, unit: u64) -> impl Iterator<Item = ByteRange> {
+    let length = REFINE_CHUNK - REFINE_CHUNK % unit;
+    let mut start = range.start();
+    std::iter::from_fn(move || {
+        if start >= range.end() {
+            return None;
+        }
+        let end = (start - start % unit).saturating_add(length).min(range.end());
+        let chunk = ByteRange::new(start, end);
+        start = end;
+        Some(chunk)
+    })
+}
+
+/// The differing units of a chunk; `None` when it cannot be read.
+fn refine_chunk<A, B>(
+    a: &A,
+    b: &B,
+    chunk: ByteRange,
+    unit: u64,
+    buffers: &mut (Vec<u8>, Vec<u8>),
+) -> Option<RangeSet>
+where
+    A: ReadAt + ?Sized,
+    B: ReadAt + ?Sized,
+{
+    let (left, right) = buffers;
+    let length = usize::try_from(chunk.len()).ok()?;
+    left.resize(length, 0);
+    right.resize(length, 0);
+    a.read_exact_at(chunk.start(), left).ok()?;
+    b.read_exact_at(chunk.start(), right).ok()?;
+    Some(differing_units(chunk, left, right, unit))
 }
 
 #[expect(
