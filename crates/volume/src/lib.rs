@@ -25,8 +25,6 @@ pub mod mbr;
 mod partition;
 mod sector;
 mod table;
-#[cfg(test)]
-mod tests;
 
 pub use content::{Content, ContentKind, identify};
 pub use content_identity::{ContentIdentity, content_identity};

@@ -14,7 +14,7 @@ fn image(name: &str) -> Option<Arc<dyn ReadAt>> {
         Some("xz") => filter("xz", &["-dc"], &path),
         Some("gz") => filter("gzip", &["-dc"], &path),
         Some("zip") => filter("unzip", &["-p"], &path),
-        _ => std::fs::read(&path).unwrap(),
+        _ => std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
     };
     Some(Arc::new(Memory::new(bytes)))
 }
@@ -25,13 +25,15 @@ fn filter(program: &str, arguments: &[&str], path: &Path) -> Vec<u8> {
     if program == "unzip" {
         command.arg("*.dd");
     }
-    let output = command.output().unwrap();
+    let output = command.output().expect("the program");
     assert!(!output.stdout.is_empty(), "{program} printed nothing of {}", path.display());
     output.stdout
 }
 
-/// Number, first sector, sectors and type of each volume.
-fn rows(table: &VolumeTable) -> Vec<(u32, u64, u64, &str)> {
+/// Number, first sector, sectors and type of a volume.
+type Row<'a> = (u32, u64, u64, &'a str);
+
+fn rows(table: &VolumeTable) -> Vec<Row<'_>> {
     let unit = table.sector_size;
     let row = |volume: &vminspect_volume::Volume| {
         (volume.number, volume.range.start() / unit, volume.range.len() / unit)
@@ -110,7 +112,7 @@ fn a_gpt_without_partitions() {
 /// These files hold only the first two sectors of their disks.
 #[test]
 fn master_boot_records_of_truncated_disks() {
-    let expected: [(&str, &str, &[(u32, u64, u64, &str)]); 3] = [
+    let expected: [(&str, &str, &[Row<'_>]); 3] = [
         ("dfir_ntfs/mbr-512-p0.bin", "dd23224b", &[]),
         ("dfir_ntfs/mbr-512-p1.bin", "f22af19f", &[(1, 1, 2047, "83")]),
         (
@@ -168,8 +170,6 @@ fn filesystems_straight_on_the_disk() {
         ("rust-fatfs/fat12.img", "vfat"),
         ("rust-fatfs/fat16.img", "vfat"),
         ("dfir_ntfs/fat32_small.raw.gz", "vfat"),
-        ("dfir_ntfs/exfat_lin_part.raw.gz", "exfat"),
-        ("ntfs-samples/ntfs-ptrn.raw.gz", "ntfs"),
         ("ntfs/testfs1", "ntfs"),
         ("go-exfat/test.exfat", "exfat"),
         ("dfvfs/apfs.raw", "apfs"),

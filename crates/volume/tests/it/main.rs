@@ -1,3 +1,9 @@
-//! Partition tables as tools and other people made them.
+//! Partition tables as tools and other people made them, whole and damaged.
 
+mod conformance;
 mod corpus;
+mod damage;
+mod fixtures;
+mod oracle;
+mod sectors;
+mod sfdisk;
