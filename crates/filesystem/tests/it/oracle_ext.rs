@@ -4,6 +4,8 @@
 //! by `VMINSPECT_EXT_ORACLE=DIR cargo test -p vminspect-filesystem -- --ignored`, where DIR is that of
 //! `fixtures/ext.sh --all DIR`.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails its test")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -274,6 +276,7 @@ impl Report<'_> {
         self.lines.push(format!("{}: {what}: {detail}", self.case));
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "most callers have values at hand")]
     fn equal<T: PartialEq + std::fmt::Debug>(&mut self, row: &Row, what: &str, found: T, expected: T) {
         if found != expected {
             let path = row.path.escape_ascii();
@@ -487,7 +490,6 @@ fn check_provenance(case: &Case, report: &mut Vec<String>) {
 
 #[test]
 #[ignore = "needs the images of fixtures/ext.sh --all"]
-#[expect(clippy::print_stderr, reason = "figures of a run by hand")]
 fn whole_matrix() {
     let folder = PathBuf::from(std::env::var_os("VMINSPECT_EXT_ORACLE").expect("VMINSPECT_EXT_ORACLE"));
     let mut names: Vec<String> = std::fs::read_dir(&folder)
