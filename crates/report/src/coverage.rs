@@ -47,7 +47,7 @@ pub fn line(problem: &Problem) -> String {
         // A message that begins with the image names it already.
         (false, _) if problem.message.starts_with(&problem.image) => problem.message.clone(),
         (_, true) => format!("{}: {}", problem.image, problem.message),
-        (_, false) => format!("{}: {place}: {}", problem.image, problem.message),
+        (_, false) => format!("{}: {}: {}", problem.image, place.trim_end_matches(':'), problem.message),
     };
     escape::terminal(&text).into_owned()
 }

@@ -50,7 +50,9 @@ impl<W: Write> Line<'_, W> {
     fn digest(&mut self, facts: Option<&FileFacts>, algorithm: Algorithm) -> io::Result<()> {
         let digest =
             facts.and_then(|facts| facts.digests.as_ref()).and_then(|digests| digests.get(algorithm));
-        self.field(&digest.map_or_else(String::new, vminspect_analysis::Digest::to_hex))
+        self.field("")?;
+        // Hexadecimal digits need no quotes.
+        digest.map_or(Ok(()), |digest| escape::hex(self.out, digest.as_bytes()))
     }
 
     fn target(&mut self, facts: Option<&FileFacts>) -> io::Result<()> {

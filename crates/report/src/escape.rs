@@ -42,7 +42,10 @@ fn acts(character: char) -> bool {
 
 /// Whether every byte stands for itself inside a JSON string.
 fn is_plain_json(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e) && *byte != b'"' && *byte != b'\\')
+    // Without an early end, so that the compiler can look at many bytes at once.
+    bytes
+        .iter()
+        .fold(true, |plain, byte| plain & (0x20..=0x7e).contains(byte) & (*byte != b'"') & (*byte != b'\\'))
 }
 
 /// Writes a JSON string with its quotes. Besides what JSON asks for, characters that steer a terminal or

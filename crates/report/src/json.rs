@@ -1,5 +1,6 @@
 //! JSON reports.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use vminspect_analysis::finding::{
@@ -19,10 +20,10 @@ enum Side {
 }
 
 impl Side {
-    fn key(self, key: &'static str) -> String {
+    fn key(self, key: &'static str) -> Cow<'static, str> {
         match self {
-            Self::Now => key.to_owned(),
-            Self::Original => format!("original_{key}"),
+            Self::Now => Cow::Borrowed(key),
+            Self::Original => Cow::Owned(format!("original_{key}")),
         }
     }
 }

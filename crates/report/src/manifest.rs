@@ -48,5 +48,6 @@ pub fn write<W: Write>(out: W, file: &Extracted) -> io::Result<()> {
         out.text_field("error", problem)?;
     }
     out.end_object()?;
-    out.end_line()
+    out.end_line()?;
+    out.flush()
 }

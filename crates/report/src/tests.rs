@@ -211,6 +211,7 @@ fn names_that_are_no_unicode_stay_two_names() {
         json.begin_object().unwrap();
         crate::path::write(&mut json, "path", &path).unwrap();
         json.end_object().unwrap();
+        json.flush().unwrap();
     }
     let text = String::from_utf8(out).unwrap();
     assert_eq!(
@@ -226,12 +227,11 @@ fn a_hundred_thousand_rows() {
         .map(|n| facts(format!("/usr/share/doc/package-{n}/copyright").as_bytes(), FileKind::Regular))
         .collect();
     for format in FORMATS {
-        let mut out = Vec::with_capacity(64 << 20);
         let start = std::time::Instant::now();
-        let mut report = listing(format, &mut out, &Fields { size: true, ..Fields::default() }).unwrap();
+        let out = std::io::BufWriter::with_capacity(256 << 10, std::io::sink());
+        let mut report = listing(format, out, &Fields { size: true, ..Fields::default() }).unwrap();
         rows.iter().for_each(|row| report.row(row).unwrap());
         report.finish(&Coverage::default()).unwrap();
-        drop(report);
-        println!("{format:?}: {} bytes in {:?}", out.len(), start.elapsed());
+        println!("{format:?}: {:?}", start.elapsed());
     }
 }

@@ -2,6 +2,9 @@ use std::io::{self, Write};
 
 use crate::escape;
 
+/// Bytes that are collected before they are sent on.
+const MOST_BUFFERED: usize = 64 << 10;
+
 /// How JSON is laid out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Layout {
@@ -12,9 +15,11 @@ pub enum Layout {
 }
 
 /// Writes JSON as it comes. Commas, line ends and indentation are its business; that keys and values
-/// alternate is the caller's.
+/// alternate is the caller's, and so is [`JsonWriter::flush`] at the end.
 pub struct JsonWriter<W> {
     out: W,
+    /// What is not sent on yet. Small pieces are cheaper to collect here than to hand to `out` one by one.
+    buffer: Vec<u8>,
     layout: Layout,
     /// One entry an open array or object: whether it is empty so far.
     open: Vec<bool>,
@@ -24,7 +29,7 @@ pub struct JsonWriter<W> {
 impl<W: Write> JsonWriter<W> {
     /// Begins a document.
     pub fn new(out: W, layout: Layout) -> Self {
-        Self { out, layout, open: Vec::new(), after_key: false }
+        Self { out, buffer: Vec::new(), layout, open: Vec::new(), after_key: false }
     }
 
     /// Opens an object.
@@ -65,8 +70,8 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the output.
     pub fn key(&mut self, key: &str) -> io::Result<()> {
         self.separate()?;
-        escape::json(&mut self.out, key)?;
-        self.out.write_all(if self.layout == Layout::Indented { b": " } else { b":" })?;
+        escape::json(&mut self.buffer, key)?;
+        self.buffer.write_all(if self.layout == Layout::Indented { b": " } else { b":" })?;
         self.after_key = true;
         Ok(())
     }
@@ -77,7 +82,7 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the output.
     pub fn string(&mut self, text: &str) -> io::Result<()> {
         self.separate()?;
-        escape::json(&mut self.out, text)
+        escape::json(&mut self.buffer, text)
     }
 
     /// Writes a whole number.
@@ -86,7 +91,7 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the output.
     pub fn number(&mut self, number: u64) -> io::Result<()> {
         self.separate()?;
-        write!(self.out, "{number}")
+        write!(self.buffer, "{number}")
     }
 
     /// Writes `true` or `false`.
@@ -95,7 +100,7 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the output.
     pub fn boolean(&mut self, value: bool) -> io::Result<()> {
         self.separate()?;
-        self.out.write_all(if value { b"true" } else { b"false" })
+        self.buffer.write_all(if value { b"true" } else { b"false" })
     }
 
     /// Writes `null`.
@@ -104,7 +109,7 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the output.
     pub fn null(&mut self) -> io::Result<()> {
         self.separate()?;
-        self.out.write_all(b"null")
+        self.buffer.write_all(b"null")
     }
 
     /// Writes bytes as a string of lower-case hexadecimal digits.
@@ -113,9 +118,9 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the output.
     pub fn hex(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.separate()?;
-        self.out.write_all(b"\"")?;
-        escape::hex(&mut self.out, bytes)?;
-        self.out.write_all(b"\"")
+        self.buffer.write_all(b"\"")?;
+        escape::hex(&mut self.buffer, bytes)?;
+        self.buffer.write_all(b"\"")
     }
 
     /// Writes a key and a string.
@@ -153,21 +158,22 @@ impl<W: Write> JsonWriter<W> {
     /// # Errors
     /// Those of the output.
     pub fn end_line(&mut self) -> io::Result<()> {
-        self.out.write_all(b"\n")
+        self.buffer.write_all(b"\n")
     }
 
-    /// Sends on what is buffered below.
+    /// Sends on everything that was written.
     ///
     /// # Errors
     /// Those of the output.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.send()?;
         self.out.flush()
     }
 
     fn begin(&mut self, bracket: u8) -> io::Result<()> {
         self.separate()?;
         self.open.push(true);
-        self.out.write_all(&[bracket])
+        self.buffer.write_all(&[bracket])
     }
 
     fn end(&mut self, bracket: u8) -> io::Result<()> {
@@ -175,11 +181,20 @@ impl<W: Write> JsonWriter<W> {
         if !empty {
             self.line_break()?;
         }
-        self.out.write_all(&[bracket])
+        self.buffer.write_all(&[bracket])
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        let sent = self.out.write_all(&self.buffer);
+        self.buffer.clear();
+        sent
     }
 
     /// What goes before a key or a value.
     fn separate(&mut self) -> io::Result<()> {
+        if self.buffer.len() > MOST_BUFFERED {
+            self.send()?;
+        }
         if std::mem::take(&mut self.after_key) {
             return Ok(());
         }
@@ -187,7 +202,7 @@ impl<W: Write> JsonWriter<W> {
             return Ok(());
         };
         if !std::mem::take(empty) {
-            self.out.write_all(b",")?;
+            self.buffer.write_all(b",")?;
         }
         self.line_break()
     }
@@ -198,6 +213,6 @@ impl<W: Write> JsonWriter<W> {
             return Ok(());
         }
         let width = (1 + 2 * self.open.len()).min(SPACES.len());
-        self.out.write_all(&SPACES[..width])
+        self.buffer.write_all(&SPACES[..width])
     }
 }
