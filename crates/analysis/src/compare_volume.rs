@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use vminspect_bytes::ReadError;
-use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
+use vminspect_bytes::{ReadAt, ReadError};
+use vminspect_filesystem::{Error, FileId, FileKind, FileSystem};
 use vminspect_guest::{Coverage, GuestVolume};
 
 use crate::content::{Counters, SharedContent, compare_shared, contents_differ};
 use crate::facts::{Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
 use crate::finding::{Comparison, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange};
-use crate::hashing::hash_versions;
+use crate::hashing::{Hashing, Visitor, hash_versions, open_content};
 use crate::metadata_changes::metadata_changes;
 use crate::part::TableMemory;
 use crate::rename::{Candidate, find_renames};
@@ -270,16 +270,20 @@ impl Comparing<'_> {
     /// Hashes both versions of a modified file.
     fn versions(&self, pair: &Pair, coverage: &mut Coverage) -> (Known, Known) {
         let (a, b) = (&**self.before.filesystem, &**self.after.filesystem);
-        let opened = (a.open(pair.before, Stream::Data), b.open(pair.after, Stream::Data));
+        let opened = (open_content(a, pair.before), open_content(b, pair.after));
         let (x, y) = match &opened {
             (Ok(x), Ok(y)) => {
                 self.context.counters.hashed.fetch_add(x.len().saturating_add(y.len()), Ordering::Relaxed);
                 hash_versions(&**x, &**y, &self.context.options.algorithms)
             }
             (x, y) => {
-                let error = |side: &Result<_, Error>| side.as_ref().err().cloned();
-                let unread = Error::NotFound("the other version".to_owned());
-                (Err(error(x).unwrap_or(unread.clone())), Err(error(y).unwrap_or(unread)))
+                let hash = |side: &Result<Arc<dyn ReadAt>, Error>| match side {
+                    Ok(content) => {
+                        Hashing { algorithms: &self.context.options.algorithms }.stream(&**content)
+                    }
+                    Err(error) => Err(error.clone()),
+                };
+                (hash(x), hash(y))
             }
         };
         let knowing = self.context.knowing();

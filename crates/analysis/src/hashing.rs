@@ -1,10 +1,11 @@
 //! Hashes files, many at a time, in storage order.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use vminspect_bytes::{ByteRange, Extent, Origin, ReadAt, ReadError};
-use vminspect_filesystem::{Error, FileSystem, Stream};
+use vminspect_filesystem::{Error, FileId, FileSystem, Stream};
 
 use crate::batch::{Batch, Piece, SPAN, gather, slice, steps};
 use crate::tree::{Node, Tree};
@@ -16,7 +17,23 @@ thread_local! {
 
 /// A file may be larger than its disk when it has holes. One that claims more than this, and more than four
 /// times its disk, only serves to keep readers busy.
-const LONGEST_SPARSE: u64 = 256 << 30;
+const LONGEST_SPARSE: u64 = 1 << 30;
+
+/// Opens the content of a file to hash all of it.
+///
+/// # Errors
+/// When it cannot be opened, or is nearly all holes and would take long to hash.
+pub(crate) fn open_content(filesystem: &dyn FileSystem, file: FileId) -> Result<Arc<dyn ReadAt>, Error> {
+    let content = filesystem.open(file, Stream::Data)?;
+    let longest = filesystem.view().len().saturating_mul(4).max(LONGEST_SPARSE);
+    if content.len() > longest {
+        return Err(ReadError::unsupported("sparse file")
+            .expected(format!("at most {longest} bytes, four times the volume"))
+            .found(format!("{} bytes, nearly all of them holes", content.len()))
+            .into());
+    }
+    Ok(content)
+}
 
 /// What is done with the content of a file while it is at hand.
 pub(crate) trait Visitor: Sync {
@@ -149,17 +166,7 @@ pub(crate) fn visit_files<V: Visitor>(
     let stream = |position: u32| {
         let node = node(position).ok_or(Error::NotFound("the file".to_owned()))?;
         progress.advance(node.size);
-        let file = filesystem.open(node.id, Stream::Data)?;
-        let longest = filesystem.view().len().saturating_mul(4).max(LONGEST_SPARSE);
-        if file.len() > longest {
-            return Err(ReadError::unsupported("sparse file")
-                .expected(format!("at most {longest} bytes"))
-                .found(format!(
-                    "{} bytes, nearly all of them holes, which would take hours to hash",
-                    file.len()
-                ))
-                .into());
-        }
+        let file = open_content(filesystem, node.id)?;
         visitor.stream(&*file)
     };
     tasks.par_iter().with_max_len(1).for_each(|task| {

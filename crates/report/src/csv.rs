@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::Algorithm;
-use vminspect_analysis::finding::{Comparison, FieldChange, FileFacts, GuestPath};
+use vminspect_analysis::finding::{AreaChange, Comparison, FieldChange, FileFacts, GuestPath};
 use vminspect_guest::Coverage;
 
 use crate::report::ListingReport;
@@ -81,6 +81,7 @@ struct Row<'a> {
     after: Option<&'a FileFacts>,
     before: Option<&'a FileFacts>,
     change: Option<&'a FieldChange>,
+    area: Option<&'a AreaChange>,
 }
 
 impl<'a> Row<'a> {
@@ -115,7 +116,10 @@ impl<'a> Row<'a> {
         line.path(self.path)?;
         line.path(self.original_path)?;
         [self.evidence, self.kind, self.original_kind].iter().try_for_each(|text| line.field(text))?;
-        line.size(self.after)?;
+        match self.area {
+            Some(area) => line.field(&area.length.to_string())?,
+            None => line.size(self.after)?,
+        }
         line.size(self.before)?;
         line.file_type(self.after)?;
         line.file_type(self.before)?;
@@ -126,13 +130,18 @@ impl<'a> Row<'a> {
         line.target(self.after)?;
         line.target(self.before)?;
         line.orphan(self.after.or(self.before))?;
-        match self.change {
-            Some(change) => {
+        match (self.change, self.area) {
+            (_, Some(area)) => {
+                line.field("offset")?;
+                line.field(&area.offset.to_string())?;
+                line.field(&area.offset.to_string())?;
+            }
+            (Some(change), None) => {
                 line.field(&change.field)?;
                 line.field(&value::one_line(&change.field, &change.before))?;
                 line.field(&value::one_line(&change.field, &change.after))?;
             }
-            None => ["", "", ""].iter().try_for_each(|text| line.field(text))?,
+            (None, None) => ["", "", ""].iter().try_for_each(|text| line.field(text))?,
         }
         line.end()
     }
@@ -184,6 +193,10 @@ pub fn comparison<W: Write>(mut out: W, comparison: &Comparison) -> io::Result<(
     }
     for each in &comparison.type_changed {
         Row::changed("type_changed", &each.before, &each.after).write(out)?;
+    }
+    for area in &comparison.areas_changed {
+        let path = GuestPath { bytes: area.place.clone().into_bytes(), utf16: false };
+        Row { finding: "area_changed", path: Some(&path), area: Some(area), ..Row::default() }.write(out)?;
     }
     out.flush()
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use vminspect_analysis::finding::{
-    Comparison, Evidence, FileFacts, MetadataChange, Modified, Renamed, TypeChange,
+    AreaChange, Comparison, Evidence, FileFacts, MetadataChange, Modified, Renamed, TypeChange,
 };
 use vminspect_filesystem::FileKind;
 use vminspect_guest::Coverage;
@@ -186,6 +186,13 @@ pub(crate) fn type_changed<W: Write>(
     Ok(())
 }
 
+/// The fields of a part of the disk that no readable filesystem accounts for.
+pub(crate) fn area_changed<W: Write>(out: &mut JsonWriter<W>, change: &AreaChange) -> io::Result<()> {
+    out.text_field("place", &change.place)?;
+    out.number_field("offset", change.offset)?;
+    out.number_field("length", change.length)
+}
+
 /// Writes `key: [{…}, …]`, each object's fields by `write`.
 fn array<W: Write, T>(
     out: &mut JsonWriter<W>,
@@ -234,6 +241,7 @@ pub fn comparison<W: Write>(
     array(out, "renamed_files", &comparison.renamed, |out, each| renamed(out, each, fields))?;
     array(out, "metadata_changed", &comparison.metadata_changed, metadata)?;
     array(out, "type_changed", &comparison.type_changed, |out, each| type_changed(out, each, fields))?;
+    array(out, "areas_changed", &comparison.areas_changed, area_changed)?;
     out.key("coverage")?;
     coverage::write_array(out, &comparison.coverage)?;
     out.end_object()?;

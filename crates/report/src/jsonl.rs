@@ -65,6 +65,9 @@ pub fn comparison<W: Write>(
     for each in &comparison.type_changed {
         line(out, "type_changed", |out| json::type_changed(out, each, fields))?;
     }
+    for each in &comparison.areas_changed {
+        line(out, "area_changed", |out| json::area_changed(out, each))?;
+    }
     if let Some(extraction) = extraction {
         for name in &extraction.extracted {
             line(out, "extracted", |out| out.text_field("file", name))?;

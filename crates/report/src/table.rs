@@ -197,6 +197,10 @@ pub fn comparison<W: Write>(
     to.section("Renamed or moved", &comparison.renamed, Sections::renamed)?;
     to.section("Metadata changed", &comparison.metadata_changed, Sections::metadata)?;
     to.section("Another kind of file", &comparison.type_changed, Sections::type_changed)?;
+    to.section("Changed outside readable filesystems", &comparison.areas_changed, |to, each| {
+        let text = format!("{:>10}  {} from byte {}", size(each.length), each.place, each.offset);
+        to.row("~", Colour::Yellow, &text)
+    })?;
     to.section("Could not be read", &comparison.coverage.sorted(), |to, each| {
         to.row("?", Colour::Red, &coverage::line(each))
     })?;
@@ -215,6 +219,7 @@ fn summary(comparison: &Comparison, extraction: Option<&ExtractionSummary>) -> S
         (comparison.renamed.len(), "of these renamed or moved"),
         (comparison.metadata_changed.len(), "with other metadata"),
         (comparison.type_changed.len(), "of another kind"),
+        (comparison.areas_changed.len(), "areas changed outside filesystems"),
         (extraction.map_or(0, |extraction| extraction.extracted.len()), "extracted"),
         (extraction.map_or(0, |extraction| extraction.errors.len()), "not extracted"),
     ];

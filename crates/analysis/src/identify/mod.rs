@@ -14,6 +14,9 @@ use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
 /// Bytes from the start of a file that are looked at; libmagic's own default.
 const LOOKED_AT: usize = 1 << 20;
 
+/// The rules of libmagic; `data/README.md` says where they come from.
+const DATABASE: &[u8] = include_bytes!("../../data/magic.db");
+
 /// The rules, loaded when the first file asks for them.
 static RULES: OnceLock<Option<MagicDb>> = OnceLock::new();
 
@@ -57,7 +60,7 @@ fn describe(start: &[u8], content: &dyn ReadAt) -> String {
 }
 
 fn ask_rules(start: &[u8]) -> String {
-    let rules = RULES.get_or_init(|| magic_db::load().ok());
+    let rules = RULES.get_or_init(|| MagicDb::deserialize(&mut &DATABASE[..]).ok());
     // The rules run on hostile bytes: a failure there must not end the analysis.
     let said = catch_unwind(AssertUnwindSafe(|| {
         let rules = rules.as_ref()?;

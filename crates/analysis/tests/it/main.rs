@@ -52,5 +52,9 @@ fn flatten(image: &Path, raw: &Path) {
 
 /// The hexadecimal SHA-256 of a file.
 fn sha256(facts: &FileFacts) -> Option<String> {
-    facts.digests.as_ref().and_then(|digests| digests.get(Algorithm::Sha256)).map(|digest| digest.to_hex())
+    facts
+        .digests
+        .as_ref()
+        .and_then(|digests| digests.get(Algorithm::Sha256))
+        .map(vminspect_analysis::Digest::to_hex)
 }

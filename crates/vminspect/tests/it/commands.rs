@@ -55,6 +55,7 @@ fn old_keys_come_first_and_in_order() {
             "renamed_files",
             "metadata_changed",
             "type_changed",
+            "areas_changed",
             "coverage"
         ]
     );
