@@ -3,7 +3,7 @@
 use vminspect_bytes::ByteRange;
 
 /// Longest span: two of them, one for each side, stay in a core's second-level cache.
-pub(crate) const SPAN: u64 = 512 << 10;
+pub(crate) const SPAN: u64 = 256 << 10;
 /// Bytes that nobody asked for are read when they are fewer than another read costs.
 const GAP: u64 = 8 << 10;
 

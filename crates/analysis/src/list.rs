@@ -2,7 +2,7 @@ use std::io;
 use std::sync::Arc;
 
 use vminspect_bytes::host_bytes_read;
-use vminspect_filesystem::{FileKind, FileSystem};
+use vminspect_filesystem::{FileId, FileKind, FileSystem};
 use vminspect_guest::{Guest, GuestVolume};
 
 use crate::compare_volume::{add_problems, add_table_failure};
@@ -10,8 +10,8 @@ use crate::facts::{Knowing, Known, facts, know_files};
 use crate::finding::{FileFacts, GuestPath, ListSummary};
 use crate::part::TableMemory;
 use crate::second::Found;
-use crate::tree::Tree;
-use crate::walk::{Namespace, walk_one};
+use crate::tree::{Node, Tree};
+use crate::walk::{Namespace, Problems, walk_one};
 use crate::{Options, Progress, Stage};
 
 /// Takes the rows of a listing, in order.
@@ -56,22 +56,19 @@ impl Listing<'_> {
         let tree = Tree::read(self.filesystem, &memory, self.progress);
         let (root, namespace) = (self.filesystem.root(), Namespace::of(self.volume));
         summary.statistics.entries_before += tree.nodes().len() as u64;
-        let mut files = Vec::new();
-        let problems = walk_one(&tree, root, &namespace, &mut |path, found| {
-            if self.takes(path, found) {
-                files.extend(tree.find(found.node.id));
-            }
-        });
+        let (chosen, problems) = self.chosen(&tree, root, &namespace);
         add_problems(self.guest.image(), problems, &mut summary.coverage);
-        let chosen = files.iter().filter_map(|position| tree.nodes().get(*position));
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let chosen = chosen.iter().filter_map(|position| tree.nodes().get(*position));
         let chosen = chosen.map(|node| Found { node, tree: &tree, same_record: false });
         let knowing = Knowing::new(self.options);
         let known = know_files(self.filesystem, chosen, &knowing, self.progress);
         summary.statistics.bytes_hashed += known.hashed;
-        drop(files);
-        // Paths are made anew: all of them at once would take more memory than the tree.
+        // Paths are made as they are handed out: all of them would take more memory than the tree.
         let mut result = Ok(());
-        walk_one(&tree, root, &namespace, &mut |path, found| {
+        let problems = walk_one(&tree, root, &namespace, &mut |path, found| {
             if result.is_err() || !self.takes(path, found) {
                 return;
             }
@@ -81,8 +78,30 @@ impl Listing<'_> {
             });
             result = sink(facts(self.filesystem, found, path.to_vec(), known));
         });
+        add_problems(self.guest.image(), problems, &mut summary.coverage);
         add_table_failure(self.guest.image(), &memory, &mut summary.coverage);
         result
+    }
+
+    /// Positions in the tree of the files to hash: all that are regular, unless their paths decide. The
+    /// problems are those of looking at the paths.
+    fn chosen(&self, tree: &Tree, root: FileId, namespace: &Namespace) -> (Vec<usize>, Problems) {
+        let mut files = Vec::new();
+        if self.options.filter.takes_all() {
+            let listed = |node: &Node| node.kind == FileKind::Regular && !node.is_internal();
+            let all = tree.nodes().iter().enumerate();
+            files.extend(all.filter(|(_, node)| listed(node)).map(|(position, _)| position));
+            if !files.is_empty() {
+                // The walk that hands out the rows tells the problems.
+                return (files, Problems::new());
+            }
+        }
+        let problems = walk_one(tree, root, namespace, &mut |path, found| {
+            if self.takes(path, found) {
+                files.extend(tree.find(found.node.id));
+            }
+        });
+        (files, problems)
     }
 
     fn takes(&self, path: &[u8], found: Found<'_>) -> bool {

@@ -129,12 +129,21 @@ impl Directory {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], FileId)> {
         let bytes = self.bytes.as_deref().unwrap_or_default();
         let rows = bytes.get(self.entries.0..self.entries.1).unwrap_or_default().chunks_exact(ENTRY);
-        rows.map(move |row| {
-            let packed = field(row, 8);
-            let start = self.names_at + usize::try_from(packed & 0xffff_ffff).unwrap_or(0);
-            let length = usize::try_from(packed >> 32).unwrap_or(0);
-            (bytes.get(start..start + length).unwrap_or_default(), FileId(field(row, 0)))
-        })
+        rows.map(move |row| (self.text(row), FileId(field(row, 0))))
+    }
+
+    /// The name at a position.
+    pub(crate) fn name(&self, position: usize) -> &[u8] {
+        let start = self.entries.0 + position * ENTRY;
+        let bytes = self.bytes.as_deref().unwrap_or_default();
+        bytes.get(start..start + ENTRY).map(|row| self.text(row)).unwrap_or_default()
+    }
+
+    fn text(&self, row: &[u8]) -> &[u8] {
+        let packed = field(row, 8);
+        let start = self.names_at + usize::try_from(packed & 0xffff_ffff).unwrap_or(0);
+        let length = usize::try_from(packed >> 32).unwrap_or(0);
+        self.bytes.as_deref().and_then(|bytes| bytes.get(start..start + length)).unwrap_or_default()
     }
 
     /// The same, sorted by name. Equal names stay in the order in which they are stored.

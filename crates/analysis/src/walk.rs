@@ -5,6 +5,7 @@ use vminspect_bytes::ReadError;
 use vminspect_filesystem::{Error, FileId, FileKind};
 use vminspect_guest::GuestVolume;
 
+use crate::part::Directory;
 use crate::second::{Found, Second};
 use crate::tree::Tree;
 
@@ -96,6 +97,9 @@ pub(crate) struct Pair {
     pub(crate) after: FileId,
 }
 
+/// Errors, each with the path it is at.
+pub(crate) type Problems = Vec<(Vec<u8>, Error)>;
+
 /// What a walk of two sides found.
 #[derive(Default, Debug)]
 pub(crate) struct Walked {
@@ -106,7 +110,7 @@ pub(crate) struct Walked {
     /// Paths on both sides whose record or content is not known to be equal.
     pub(crate) both: Vec<Pair>,
     /// Problems of each side, with the path they are at.
-    pub(crate) problems: [Vec<(Vec<u8>, Error)>; 2],
+    pub(crate) problems: [Problems; 2],
 }
 
 /// A set of files: one bit each for the ids that occur in practice.
@@ -152,7 +156,7 @@ struct Memory {
     met: Marks,
     /// Paths of files that have problems.
     paths: HashMap<FileId, Option<Vec<u8>>>,
-    problems: Vec<(Vec<u8>, Error)>,
+    problems: Problems,
 }
 
 impl Memory {
@@ -208,7 +212,7 @@ impl Memory {
         mut self,
         namespace: &Namespace,
         of_tree: impl Iterator<Item = &'a (Option<FileId>, Error)>,
-    ) -> Vec<(Vec<u8>, Error)> {
+    ) -> Problems {
         for (id, error) in of_tree {
             let path = match id {
                 Some(id) => match self.paths.get(id) {
@@ -235,9 +239,9 @@ fn join(base: &[u8], name: &[u8]) -> Vec<u8> {
 /// Takes paths of a walk.
 type Visit<'v> = &'v mut dyn FnMut(&[u8], Found<'_>);
 
-/// A name in a directory that is walked.
+/// A name in a directory that is walked, by its position there.
 struct Child<'a> {
-    name: Box<[u8]>,
+    position: usize,
     found: Found<'a>,
 }
 
@@ -245,18 +249,24 @@ impl Child<'_> {
     fn is_directory(&self) -> bool {
         self.found.node.kind == FileKind::Directory
     }
-
-    /// The order of whole paths: what is below a directory begins with its name and a slash.
-    fn compare(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |child: &Self| child.is_directory().then_some(b'/');
-        self.name.iter().copied().chain(key(self)).cmp(other.name.iter().copied().chain(key(other)))
-    }
 }
 
 /// A directory that is being walked.
 struct Level<'a> {
     base: Vec<u8>,
+    names: Directory,
     children: std::vec::IntoIter<Child<'a>>,
+}
+
+/// The order of whole paths: what is below a directory begins with its name and a slash.
+fn in_path_order(x: (&[u8], bool), y: (&[u8], bool)) -> std::cmp::Ordering {
+    let shared = x.0.len().min(y.0.len());
+    let (a, b) = (x.0.split_at(shared), y.0.split_at(shared));
+    // Names mostly differ where both have bytes, which one comparison of memory tells.
+    a.0.cmp(b.0).then_with(|| {
+        let slash = |is_directory: bool| is_directory.then_some(b'/');
+        a.1.iter().copied().chain(slash(x.1)).cmp(b.1.iter().copied().chain(slash(y.1)))
+    })
 }
 
 /// A walk of one side alone, or of a subtree that only one side has.
@@ -276,11 +286,12 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
                 levels.pop();
                 continue;
             };
-            self.memory.meet(child.found.node.id, &level.base, &child.name);
+            let name = level.names.name(child.position);
+            self.memory.meet(child.found.node.id, &level.base, name);
             path.clear();
             path.extend_from_slice(&level.base);
             path.push(b'/');
-            path.extend_from_slice(&child.name);
+            path.extend_from_slice(name);
             visit(&path, child.found);
             if child.is_directory() {
                 levels.extend(self.level(child.found.node.id, &path));
@@ -296,15 +307,21 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
             return None;
         }
         let base = self.namespace.base(path);
+        let names = found.tree.directory(found.node);
         let mut children = Vec::new();
-        for (name, id) in found.tree.directory(found.node).iter() {
+        for (position, (name, id)) in names.iter().enumerate() {
             match side.lookup(id) {
-                Some(found) => children.push(Child { name: name.into(), found }),
+                Some(found) => children.push(Child { position, found }),
                 None => self.memory.missing(&base, name, id),
             }
         }
-        children.sort_by(Child::compare);
-        Some(Level { base, children: children.into_iter() })
+        children.sort_by(|x, y| {
+            in_path_order(
+                (names.name(x.position), x.is_directory()),
+                (names.name(y.position), y.is_directory()),
+            )
+        });
+        Some(Level { base, names, children: children.into_iter() })
     }
 
     /// Hands out files that are in use though no directory names them.
@@ -342,12 +359,7 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
 
 /// Walks one tree from its root and hands out every path, in the order of the paths, then the files that no
 /// directory names; returns its problems.
-pub(crate) fn walk_one(
-    tree: &Tree,
-    root: FileId,
-    namespace: &Namespace,
-    visit: Visit<'_>,
-) -> Vec<(Vec<u8>, Error)> {
+pub(crate) fn walk_one(tree: &Tree, root: FileId, namespace: &Namespace, visit: Visit<'_>) -> Problems {
     let troubled = tree.problems.iter().filter_map(|(id, _)| *id);
     let mut single = Single { side: tree, namespace, memory: Memory::new(troubled) };
     single.below(root, &namespace.root(), visit);
