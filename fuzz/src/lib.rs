@@ -1,7 +1,7 @@
 //! What the fuzz targets do, one function a target. Each walks every accessor of its layer over damaged
 //! evidence: it must end, and not panic, whatever the input.
 //!
-//! Most inputs are not a disk but damage to one: see [`seed`].
+//! Most inputs are not a disk but damage to one: see `seed`.
 
 mod evidence;
 mod filesystem;

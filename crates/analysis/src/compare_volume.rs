@@ -64,7 +64,7 @@ pub(crate) fn add_one_sided(
         }
     });
     add_problems(side.image, problems, &mut found.coverage);
-    let entries = tree.nodes().len() as u64;
+    let entries = tree.len() as u64;
     let statistics = &mut found.statistics;
     let count = if created { &mut statistics.entries_after } else { &mut statistics.entries_before };
     *count = count.saturating_add(entries);
@@ -96,7 +96,7 @@ pub(crate) fn compare_volumes(
     trace("first tree");
     context.progress.stage(Stage::WalkingSecond, 0);
     let second = Second::read(a, &first, b, &context.memory, context.options.access_times, context.progress);
-    found.statistics.entries_before += first.nodes().len() as u64;
+    found.statistics.entries_before += first.len() as u64;
     found.statistics.entries_after += second.len();
     trace("second tree");
     let shared = compare_shared(a, &first, b, &second, &context.counters, context.progress);

@@ -57,7 +57,7 @@ pub(crate) fn compare_shared(
     progress: &dyn Progress,
 ) -> SharedContent {
     let mut shared = SharedContent {
-        modified: first.nodes().iter().map(|_| AtomicBool::new(false)).collect(),
+        modified: first.nodes().map(|_| AtomicBool::new(false)).collect(),
         unreadable: Vec::new(),
     };
     let mut pieces = Vec::new();
@@ -104,10 +104,7 @@ pub(crate) fn compare_shared(
             _ => {}
         }
     }
-    let nodes = first.nodes();
-    shared
-        .unreadable
-        .extend(failed.iter().filter_map(|owner| nodes.get(*owner as usize)).map(|node| node.id));
+    shared.unreadable.extend(failed.iter().filter_map(|owner| first.at(*owner as usize)).map(|node| node.id));
     shared.unreadable.sort_unstable();
     shared.unreadable.dedup();
     shared

@@ -8,7 +8,7 @@ use vminspect_bytes::ReadAt;
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
 
 use crate::finding::{FileFacts, GuestPath};
-use crate::hashing::{Hashing, Visitor, visit_files};
+use crate::hashing::{FILES_AT_ONCE, Hashing, Visitor, visit_files};
 use crate::second::Found;
 use crate::tree::{Node, Tree};
 use crate::{Algorithm, Digests, Identifier, Options, Progress};
@@ -150,7 +150,9 @@ pub(crate) fn know_files<'a>(
     progress.stage(crate::Stage::Hashing, total);
     let with_types = knowing.identifier.is_some();
     let known = Mutex::new(KnownFiles::new(knowing.hashing.algorithms, ids, with_types));
-    for (tree, nodes) in &trees {
+    let some =
+        trees.iter().flat_map(|(tree, nodes)| nodes.chunks(FILES_AT_ONCE).map(move |some| (tree, some)));
+    for (tree, nodes) in some {
         visit_files(filesystem, tree, nodes, knowing, progress, &|results| {
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
             for (position, result) in results {

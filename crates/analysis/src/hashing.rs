@@ -138,8 +138,12 @@ enum Task {
 /// Results of some files, by their position in the list that was given.
 pub(crate) type Results<T> = Vec<(u32, Result<T, Error>)>;
 
+/// Files that are put into storage order together. Trees are in storage order of their records, which is
+/// nearly that of the content, so that little is lost by not sorting all of them at once.
+pub(crate) const FILES_AT_ONCE: usize = 1 << 17;
+
 /// Visits the content of `files`, in storage order and on all threads. The results go to `sink`, some at a
-/// time and in any order.
+/// time and in any order. Takes memory for each file: give it [`FILES_AT_ONCE`].
 pub(crate) fn visit_files<V: Visitor>(
     filesystem: &dyn FileSystem,
     tree: &Tree,
@@ -194,7 +198,7 @@ fn visit_batch<V: Visitor>(
     BUFFER.with_borrow_mut(|buffer| {
         buffer.resize(usize::try_from(batch.span.len()).ok()?, 0);
         filesystem.view().read_exact_at(batch.span.start(), buffer).ok()?;
-        progress.advance(batch.span.len());
+        progress.advance(pieces.iter().map(|piece| piece.range.len()).sum());
         Some(
             pieces
                 .iter()

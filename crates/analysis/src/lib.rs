@@ -13,6 +13,7 @@ mod hashing;
 mod identify;
 mod list;
 mod metadata_changes;
+mod nodes;
 mod options;
 mod part;
 mod progress;

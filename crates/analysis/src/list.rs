@@ -55,13 +55,13 @@ impl Listing<'_> {
         let memory = Arc::new(TableMemory::within(self.options.memory));
         let tree = Tree::read(self.filesystem, &memory, self.progress);
         let (root, namespace) = (self.filesystem.root(), Namespace::of(self.volume));
-        summary.statistics.entries_before += tree.nodes().len() as u64;
+        summary.statistics.entries_before += tree.len() as u64;
         let (chosen, problems) = self.chosen(&tree, root, &namespace);
         add_problems(self.guest.image(), problems, &mut summary.coverage);
         if chosen.is_empty() {
             return Ok(());
         }
-        let chosen = chosen.iter().filter_map(|position| tree.nodes().get(*position));
+        let chosen = chosen.into_iter().filter_map(|position| tree.at(position as usize));
         let chosen = chosen.map(|node| Found { node, tree: &tree, same_record: false });
         let knowing = Knowing::new(self.options);
         let known = know_files(self.filesystem, chosen, &knowing, self.progress);
@@ -85,11 +85,11 @@ impl Listing<'_> {
 
     /// Positions in the tree of the files to hash: all that are regular, unless their paths decide. The
     /// problems are those of looking at the paths.
-    fn chosen(&self, tree: &Tree, root: FileId, namespace: &Namespace) -> (Vec<usize>, Problems) {
+    fn chosen(&self, tree: &Tree, root: FileId, namespace: &Namespace) -> (Vec<u32>, Problems) {
         let mut files = Vec::new();
         if self.options.filter.takes_all() {
             let listed = |node: &Node| node.kind == FileKind::Regular && !node.is_internal();
-            let all = tree.nodes().iter().enumerate();
+            let all = (0_u32..).zip(tree.nodes());
             files.extend(all.filter(|(_, node)| listed(node)).map(|(position, _)| position));
             if !files.is_empty() {
                 // The walk that hands out the rows tells the problems.
@@ -98,7 +98,7 @@ impl Listing<'_> {
         }
         let problems = walk_one(tree, root, namespace, &mut |path, found| {
             if self.takes(path, found) {
-                files.extend(tree.find(found.node.id));
+                files.extend(tree.find(found.node.id).and_then(|position| u32::try_from(position).ok()));
             }
         });
         (files, problems)

@@ -124,7 +124,7 @@ impl<'a> Second<'a> {
     fn read_directories(&mut self, a: &dyn ReadAt, b: &dyn ReadAt, after: &dyn FileSystem) {
         let directories = || {
             let shared = |node: &&Node| node.kind == FileKind::Directory && self.is_shared(node.id);
-            self.first.nodes().iter().filter(shared)
+            self.first.nodes().filter(shared)
         };
         let doubtful =
             sorted_ranges(directories().flat_map(|node| self.blocks(node))).intersection(&self.differing);
@@ -157,7 +157,7 @@ impl<'a> Second<'a> {
 
     /// Nodes of the first whose record, and so the place of whose content, is that of the second.
     pub(crate) fn shared_nodes(&self) -> impl Iterator<Item = (usize, &'a Node)> {
-        self.first.nodes().iter().enumerate().filter(|(_, node)| {
+        self.first.nodes().enumerate().filter(|(_, node)| {
             self.shares
                 && !self.gone.contains(&node.id)
                 && self.own.node(node.id).is_none_or(Node::has_same_record)
@@ -186,22 +186,16 @@ impl<'a> Second<'a> {
 
     /// How many files the second disk has.
     pub(crate) fn len(&self) -> u64 {
-        let shared = if self.shares {
-            self.first.nodes().iter().filter(|node| self.is_shared(node.id)).count()
-        } else {
-            0
-        };
-        (self.own.nodes().len() as u64).saturating_add(shared as u64)
+        let shared =
+            if self.shares { self.first.nodes().filter(|node| self.is_shared(node.id)).count() } else { 0 };
+        (self.own.len() as u64).saturating_add(shared as u64)
     }
 
     /// All nodes of the second disk: its own, then those it shares.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = Found<'_>> {
-        let own = self.own.nodes().iter().map(|node| Found {
-            node,
-            tree: &self.own,
-            same_record: node.has_same_record(),
-        });
-        let shared = self.first.nodes().iter().filter(|node| self.is_shared(node.id)).map(|node| Found {
+        let own =
+            self.own.nodes().map(|node| Found { node, tree: &self.own, same_record: node.has_same_record() });
+        let shared = self.first.nodes().filter(|node| self.is_shared(node.id)).map(|node| Found {
             node,
             tree: self.first,
             same_record: true,

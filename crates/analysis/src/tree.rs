@@ -11,6 +11,7 @@ use vminspect_filesystem::{
 };
 
 use crate::Progress;
+use crate::nodes::Nodes;
 use crate::part::{Directory, Part, PartBuilder, Run, TableMemory};
 
 /// A file: what the comparison needs of its record. Some 48 bytes; its names and runs are in its [`Part`].
@@ -36,6 +37,14 @@ const SAME_RECORD: u8 = 8;
 const INTERNAL: u8 = 16;
 
 impl Node {
+    /// A node with an id and nothing else.
+    #[cfg(test)]
+    pub(crate) fn for_tests(id: FileId) -> Self {
+        let (size, place, runs_at, runs_count) = (0, 0, 0, 0);
+        let (entries_at, entries_count, part, kind, bits) = (0, 0, 0, FileKind::Regular, 0);
+        Self { id, size, place, runs_at, runs_count, entries_at, entries_count, part, kind, bits }
+    }
+
     /// Whether the content lies in the record itself, or in metadata that it depends on.
     pub(crate) fn is_inline(&self) -> bool {
         self.bits & INLINE != 0
@@ -62,60 +71,12 @@ impl Node {
     }
 }
 
-/// Finds nodes by file id.
-#[derive(Debug)]
-enum Index {
-    /// By id, where ids are dense. Holds position + 1; 0 for none.
-    Dense(Vec<u32>),
-    Sparse(HashMap<FileId, u32>),
-}
-
-impl Default for Index {
-    fn default() -> Self {
-        Self::Dense(Vec::new())
-    }
-}
-
-/// Ids may be this many times as many as nodes for a dense index.
-const DENSE_FACTOR: u64 = 32;
-
-impl Index {
-    fn new(nodes: &[Node]) -> Self {
-        let highest = nodes.iter().map(|node| node.id.0).max().unwrap_or(0);
-        if highest > (nodes.len() as u64).saturating_mul(DENSE_FACTOR).max(1 << 16) {
-            let mut map = HashMap::with_capacity(nodes.len());
-            for (position, node) in (0_u32..).zip(nodes) {
-                map.insert(node.id, position);
-            }
-            return Self::Sparse(map);
-        }
-        let mut slots = vec![0; usize::try_from(highest).unwrap_or(0).saturating_add(1)];
-        for (position, node) in (1_u32..).zip(nodes) {
-            if let Some(slot) = usize::try_from(node.id.0).ok().and_then(|id| slots.get_mut(id)) {
-                *slot = position;
-            }
-        }
-        Self::Dense(slots)
-    }
-
-    fn get(&self, id: FileId) -> Option<usize> {
-        match self {
-            Self::Dense(slots) => {
-                let slot = slots.get(usize::try_from(id.0).ok()?)?;
-                (*slot as usize).checked_sub(1)
-            }
-            Self::Sparse(map) => map.get(&id).map(|position| *position as usize),
-        }
-    }
-}
-
 /// The records and names of one filesystem, or of the part of it that differs from another.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    nodes: Vec<Node>,
+    nodes: Nodes,
     parts: Vec<Part>,
     memory: Arc<TableMemory>,
-    index: Index,
     /// What records were made from besides themselves, sorted by id; most have nothing.
     pub(crate) depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     /// What is wrong, by file where it is one file's.
@@ -219,10 +180,9 @@ impl Tree {
     /// A tree of nothing.
     pub(crate) fn empty(memory: Arc<TableMemory>) -> Self {
         Self {
-            nodes: Vec::new(),
+            nodes: Nodes::default(),
             parts: Vec::new(),
             memory,
-            index: Index::default(),
             depends: Vec::new(),
             problems: Vec::new(),
             record_length: 0,
@@ -334,11 +294,11 @@ impl Tree {
             .map(|node| node.id)
             .filter(|id| self.find(*id).is_some())
             .collect();
-        self.nodes.retain(|node| !replaced.contains(&node.id));
-        self.nodes.reserve_exact(packed.iter().map(|each| each.nodes.len()).sum());
+        self.nodes.remove(&replaced);
         for mut each in packed {
             let part = u32::try_from(self.parts.len()).unwrap_or(u32::MAX);
-            self.nodes.extend(each.nodes.iter().map(|node| Node { part, ..*node }));
+            each.nodes.iter_mut().for_each(|node| node.part = part);
+            self.nodes.push(each.nodes);
             self.parts.push(each.part);
             self.depends.append(&mut each.depends);
             self.problems.append(&mut each.problems);
@@ -346,17 +306,27 @@ impl Tree {
             self.record_length = self.record_length.max(each.record_length);
         }
         self.depends.sort_by_key(|(id, _)| *id);
-        self.index = Index::new(&self.nodes);
+        self.nodes.index();
     }
 
     /// Every node, in storage order.
-    pub(crate) fn nodes(&self) -> &[Node] {
-        &self.nodes
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The node at a position among [`Tree::nodes`].
+    pub(crate) fn at(&self, position: usize) -> Option<&Node> {
+        self.nodes.get(position)
     }
 
     /// Position of a file in [`Tree::nodes`].
     pub(crate) fn find(&self, id: FileId) -> Option<usize> {
-        self.index.get(id)
+        self.nodes.find(id)
     }
 
     /// The node of a file.
