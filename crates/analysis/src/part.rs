@@ -59,6 +59,15 @@ impl PartBuilder {
         position(self.entries.len() / ENTRY)
     }
 
+    /// Whether its entries are those of a directory, in the same order.
+    pub(crate) fn holds(&self, directory: &Directory) -> bool {
+        let mut rows = self.entries.chunks_exact(ENTRY);
+        let same = directory.iter().all(|(name, child)| {
+            rows.next().is_some_and(|row| field(row, 0) == child.0 && text(&self.names, row) == name)
+        });
+        same && rows.next().is_none()
+    }
+
     /// The packed part, put wherever `memory` has room.
     pub(crate) fn finish(self, memory: &TableMemory) -> Part {
         let names_at = self.runs.len() + self.entries.len();
@@ -116,6 +125,14 @@ fn field(row: &[u8], at: usize) -> u64 {
     row.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
 }
 
+/// The name that a packed entry means.
+fn text<'a>(names: &'a [u8], row: &[u8]) -> &'a [u8] {
+    let packed = field(row, 8);
+    let start = usize::try_from(packed & 0xffff_ffff).unwrap_or(0);
+    let length = usize::try_from(packed >> 32).unwrap_or(0);
+    names.get(start..start + length).unwrap_or_default()
+}
+
 /// The names of one directory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directory {
@@ -140,10 +157,8 @@ impl Directory {
     }
 
     fn text(&self, row: &[u8]) -> &[u8] {
-        let packed = field(row, 8);
-        let start = self.names_at + usize::try_from(packed & 0xffff_ffff).unwrap_or(0);
-        let length = usize::try_from(packed >> 32).unwrap_or(0);
-        self.bytes.as_deref().and_then(|bytes| bytes.get(start..start + length)).unwrap_or_default()
+        let names = self.bytes.as_deref().and_then(|bytes| bytes.get(self.names_at..));
+        text(names.unwrap_or_default(), row)
     }
 
     /// The same, sorted by name. Equal names stay in the order in which they are stored.

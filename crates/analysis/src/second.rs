@@ -80,7 +80,7 @@ impl<'a> Second<'a> {
         self.own = Tree::read_changed(before, after, &records, access_times, memory);
         self.find_gone(&records, &before.record_areas(), &after.record_areas());
         self.read_dependents(a, b, after);
-        self.read_directories(a, b, after);
+        self.read_directories(after);
         let (first, own, gone) = (self.first, &mut self.own, &self.gone);
         own.add_missing(after, &|id| first.find(id).is_some() && !gone.contains(&id));
     }
@@ -117,28 +117,23 @@ impl<'a> Second<'a> {
             })
             .map(|(id, _)| *id)
             .collect();
-        self.own.add_files(after, &files, false);
+        self.own.add_files(after, &files);
     }
 
-    /// Reads directories whose record is the same, but not what its blocks hold.
-    fn read_directories(&mut self, a: &dyn ReadAt, b: &dyn ReadAt, after: &dyn FileSystem) {
-        let directories = || {
-            let shared = |node: &&Node| node.kind == FileKind::Directory && self.is_shared(node.id);
-            self.first.nodes().filter(shared)
-        };
+    /// Reads directories whose record is the same, but perhaps not what their blocks hold, and keeps those
+    /// whose entries differ. The first's entries are in memory: only the second's blocks have to be read.
+    fn read_directories(&mut self, after: &dyn FileSystem) {
         let doubtful =
-            sorted_ranges(directories().flat_map(|node| self.blocks(node))).intersection(&self.differing);
-        let changed = refine(a, b, &doubtful, BLOCK_UNIT);
-        tracing::debug!(
-            doubtful = doubtful.total(),
-            differing = changed.total(),
-            "directories compared, in bytes"
-        );
-        let files: Vec<FileId> = directories()
-            .filter(|node| node.is_opaque() || self.blocks(node).any(|block| changed.intersects(block)))
+            |node: &Node| node.is_opaque() || self.blocks(node).any(|block| self.differing.intersects(block));
+        let files: Vec<FileId> = self
+            .first
+            .nodes()
+            .filter(|node| node.kind == FileKind::Directory && self.is_shared(node.id) && doubtful(node))
             .map(|node| node.id)
             .collect();
-        self.own.add_files(after, &files, true);
+        let read = self.own.len();
+        self.own.add_unlike(after, &files, self.first);
+        tracing::debug!(doubtful = files.len(), differing = self.own.len() - read, "directories compared");
     }
 
     fn blocks(&self, node: &'a Node) -> impl Iterator<Item = ByteRange> {

@@ -243,10 +243,8 @@ impl Tree {
         tree
     }
 
-    /// Reads single files, with their directories, anew or for the first time. `same_record` says that
-    /// their records, though not their entries, are those of the other disk.
-    pub(crate) fn add_files(&mut self, filesystem: &dyn FileSystem, files: &[FileId], same_record: bool) {
-        let bits = if same_record { SAME_RECORD } else { 0 };
+    /// Reads single files, with their directories, anew or for the first time.
+    pub(crate) fn add_files(&mut self, filesystem: &dyn FileSystem, files: &[FileId]) {
         let packed: Vec<Packed> = files
             .par_chunks(64)
             .map(|chunk| {
@@ -254,13 +252,34 @@ impl Tree {
                 for file in chunk {
                     match filesystem.record(*file) {
                         Ok(record) if record.metadata.allocation != Allocation::Deleted => {
-                            built.add(filesystem, record, bits);
+                            built.add(filesystem, record, 0);
                         }
                         Ok(_) => {}
                         Err(error) => built.problems.push((Some(*file), error)),
                     }
                 }
                 built.finish(&self.memory)
+            })
+            .collect();
+        self.append(packed);
+    }
+
+    /// Reads directories whose records are those of `other`, and adds those whose entries are not.
+    pub(crate) fn add_unlike(&mut self, filesystem: &dyn FileSystem, directories: &[FileId], other: &Self) {
+        let troubled: HashSet<FileId> = other.problems.iter().filter_map(|(id, _)| *id).collect();
+        let packed: Vec<Packed> = directories
+            .par_iter()
+            .with_min_len(32)
+            .filter_map(|id| {
+                let mut built = Built::default();
+                match filesystem.record(*id) {
+                    Ok(record) => built.add(filesystem, record, SAME_RECORD),
+                    Err(error) => built.problems.push((Some(*id), error)),
+                }
+                let like = |node: &Node| built.part.holds(&other.directory(node));
+                let same =
+                    built.problems.is_empty() && !troubled.contains(id) && other.node(*id).is_some_and(like);
+                (!same).then(|| built.finish(&self.memory))
             })
             .collect();
         self.append(packed);
@@ -283,7 +302,7 @@ impl Tree {
             if missing.is_empty() {
                 return;
             }
-            self.add_files(filesystem, &missing, false);
+            self.add_files(filesystem, &missing);
         }
     }
 
