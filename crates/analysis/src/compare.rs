@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use vminspect_bytes::{ByteRange, RangeSet, differ, host_bytes_read, refine};
-use vminspect_guest::{Guest, GuestVolume};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAtExt, ReadError, differ, host_bytes_read, refine};
+use vminspect_guest::{Coverage, Guest, GuestVolume, Problem};
 
 use crate::compare_volume::{Context, VolumeSide, add_one_sided, add_table_failure, compare_volumes};
 use crate::content::Counters;
@@ -41,8 +41,14 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
         let right = pair.1.and_then(|volume| side(after, volume));
         match (left, right) {
             (Some(left), Some(right)) => compare_volumes(&context, left, right, &mut found),
-            (Some(left), None) => add_one_sided(&context, left, false, &mut found),
-            (None, Some(right)) => add_one_sided(&context, right, true, &mut found),
+            (Some(left), None) => match unreadable_counterpart(left.volume, after) {
+                Some(problem) => found.coverage.add(problem),
+                None => add_one_sided(&context, left, false, &mut found),
+            },
+            (None, Some(right)) => match unreadable_counterpart(right.volume, before) {
+                Some(problem) => found.coverage.add(problem),
+                None => add_one_sided(&context, right, true, &mut found),
+            },
             (None, None) => {}
         }
     }
@@ -60,6 +66,28 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
 
 fn side<'a>(guest: &'a Guest, volume: &'a GuestVolume) -> Option<VolumeSide<'a>> {
     volume.filesystem.as_ref().map(|filesystem| VolumeSide { image: guest.image(), volume, filesystem })
+}
+
+/// Why the files of `volume` cannot be said to be missing in `other`: it has the volume, too, by its place in
+/// the guest or by its position, but could not read it.
+fn unreadable_counterpart(volume: &GuestVolume, other: &Guest) -> Option<Problem> {
+    let mut counterparts = other.volumes().iter().filter(|each| {
+        each.filesystem.is_none() && (each.prefix == volume.prefix || each.position == volume.position)
+    });
+    let family = |each: &GuestVolume| {
+        let problems = other.coverage().sorted();
+        problems.iter().find(|problem| problem.place == each.own_prefix()).map(|problem| problem.family)
+    };
+    counterparts.find_map(|each| {
+        Some(Problem {
+            image: other.image().to_owned(),
+            place: each.own_prefix(),
+            family: family(each)?,
+            message: "the files of this volume cannot be compared, since only the other disk's can be read; \
+                      list that disk to see them"
+                .to_owned(),
+        })
+    })
 }
 
 fn sort(found: &mut Comparison) {
@@ -82,12 +110,10 @@ fn add_areas(before: &Guest, after: &Guest, found: &mut Comparison) {
         found.coverage.add_read_error(after.image(), b"", &error);
         RangeSet::of(everything)
     });
-    let readable: RangeSet = covered_by_filesystems(before)
-        .ranges()
-        .iter()
-        .chain(covered_by_filesystems(after).ranges())
-        .copied()
-        .collect();
+    let mut readable: Vec<ByteRange> = covered_by_filesystems(before, after);
+    readable.extend(covered_by_filesystems(after, before));
+    readable.sort_unstable();
+    let readable: RangeSet = readable.into_iter().collect();
     let mut doubtful = RangeSet::new();
     let mut start = 0;
     for range in readable.ranges().iter().copied().chain([ByteRange::at(everything.end(), 0)]) {
@@ -96,7 +122,8 @@ fn add_areas(before: &Guest, after: &Guest, found: &mut Comparison) {
         }
         start = range.end();
     }
-    for range in refine(a, b, &doubtful, SECTOR).ranges() {
+    let differing = refine(a, b, &doubtful, SECTOR);
+    for range in without_unreadable((before, after), &differing, &mut found.coverage).ranges() {
         found.areas_changed.push(AreaChange {
             place: place_of(after, range.start()),
             offset: range.start(),
@@ -105,12 +132,63 @@ fn add_areas(before: &Guest, after: &Guest, found: &mut Comparison) {
     }
 }
 
-/// Where the volumes lie whose filesystems can be read.
-fn covered_by_filesystems(guest: &Guest) -> RangeSet {
+/// Bytes that are read at once to tell what differs from what cannot be read.
+const STEP: u64 = 256 << 10;
+
+/// What of `ranges`, which differ or cannot be read, does differ. The rest goes to the coverage.
+fn without_unreadable(guests: (&Guest, &Guest), ranges: &RangeSet, coverage: &mut Coverage) -> RangeSet {
+    let mut known = RangeSet::new();
+    for range in ranges.ranges() {
+        for step in cut(*range, STEP) {
+            if read_error(guests, step).is_none() {
+                known.insert(step);
+                continue;
+            }
+            let mut told = false;
+            for sector in cut(step, SECTOR) {
+                match read_error(guests, sector) {
+                    None => known.insert(sector),
+                    Some((guest, error)) if !told => {
+                        told = true;
+                        coverage.add_read_error(
+                            guest.image(),
+                            place_of(guest, sector.start()).as_bytes(),
+                            &error,
+                        );
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+    known
+}
+
+/// Why a range cannot be read, and on which disk. Behind its end a disk has nothing to read.
+fn read_error<'a>(guests: (&'a Guest, &'a Guest), range: ByteRange) -> Option<(&'a Guest, ReadError)> {
+    [guests.0, guests.1].into_iter().find_map(|guest| {
+        let bytes = guest.disk().bytes();
+        let range = ByteRange::new(range.start().min(bytes.len()), range.end().min(bytes.len()));
+        let length = usize::try_from(range.len()).unwrap_or(0);
+        bytes.read_vec(range.start(), length).err().map(|error| (guest, error))
+    })
+}
+
+fn cut(range: ByteRange, length: u64) -> impl Iterator<Item = ByteRange> {
+    let mut rest = range;
+    std::iter::from_fn(move || {
+        let step = rest.truncate(length);
+        rest = ByteRange::new(step.end(), rest.end());
+        (!step.is_empty()).then_some(step)
+    })
+}
+
+/// Where the volumes of `guest` lie whose files are compared, or told as created or deleted.
+fn covered_by_filesystems(guest: &Guest, other: &Guest) -> Vec<ByteRange> {
     guest
         .volumes()
         .iter()
-        .filter(|volume| volume.filesystem.is_some())
+        .filter(|volume| volume.filesystem.is_some() && unreadable_counterpart(volume, other).is_none())
         .map(|volume| volume.volume.range)
         .collect()
 }

@@ -7,7 +7,7 @@ use vminspect_bytes::{ReadAt, ReadError};
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem};
 use vminspect_guest::{Coverage, GuestVolume};
 
-use crate::content::{Counters, SharedContent, compare_shared, contents_differ};
+use crate::content::{Counters, SharedContent, Unreadable, compare_shared, contents_differ};
 use crate::facts::{Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
 use crate::finding::{Comparison, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange};
 use crate::hashing::{Hashing, Visitor, hash_versions, open_content};
@@ -204,7 +204,7 @@ impl Comparing<'_> {
         let deleted = all_facts(self.context, self.before, self.first, walked.before, coverage);
         let created = all_facts(self.context, self.after, self.second, walked.after, coverage);
         trace("hashes of created and deleted files");
-        found.renamed.extend(self.renames(&deleted, &created));
+        found.renamed.extend(self.renames(&deleted, &created, coverage));
         split(deleted, &mut found.deleted, &mut found.deleted_other);
         split(created, &mut found.created, &mut found.created_other);
     }
@@ -251,20 +251,27 @@ impl Comparing<'_> {
         let (a, b) = (&**self.before.filesystem, &**self.after.filesystem);
         match contents_differ(a, pair.before, b, pair.after, &self.context.counters) {
             Ok(differs) => differs,
-            Err(error) => {
-                coverage.add_error(self.after.image, &pair.bytes, error.family(), &error);
+            Err(unreadable) => {
+                self.add_unreadable(&pair.bytes, &unreadable, coverage);
                 false
             }
         }
     }
 
+    /// Adds what could not be read of a file, on the side that it is of.
+    fn add_unreadable(&self, path: &[u8], unreadable: &Unreadable, coverage: &mut Coverage) {
+        let Unreadable { is_before, error } = unreadable;
+        let image = if *is_before { self.before.image } else { self.after.image };
+        coverage.add_error(image, path, error.family(), error);
+    }
+
     fn metadata(&self, pair: &Pair, coverage: &mut Coverage) -> Vec<crate::finding::FieldChange> {
         let before = (&**self.before.filesystem, pair.before);
         let after = (&**self.after.filesystem, pair.after);
-        metadata_changes(before, after, self.context.options.access_times).unwrap_or_else(|error| {
-            coverage.add_error(self.after.image, &pair.bytes, error.family(), &error);
-            Vec::new()
-        })
+        let mut problems = Vec::new();
+        let changes = metadata_changes(before, after, self.context.options.access_times, &mut problems);
+        problems.iter().for_each(|problem| self.add_unreadable(&pair.bytes, problem, coverage));
+        changes
     }
 
     /// Hashes both versions of a modified file.
@@ -316,7 +323,12 @@ impl Comparing<'_> {
         facts(&**side.filesystem, found, pair.bytes.clone(), known)
     }
 
-    fn renames(&self, deleted: &[(FileFacts, FileId)], created: &[(FileFacts, FileId)]) -> Vec<Renamed> {
+    fn renames(
+        &self,
+        deleted: &[(FileFacts, FileId)],
+        created: &[(FileFacts, FileId)],
+        coverage: &mut Coverage,
+    ) -> Vec<Renamed> {
         let (a, b) = (&**self.before.filesystem, &**self.after.filesystem);
         let old: Vec<Candidate<'_>> =
             deleted.iter().map(|(facts, file)| Candidate { facts, file: *file }).collect();
@@ -328,8 +340,9 @@ impl Comparing<'_> {
             .into_iter()
             .filter_map(|(x, y, evidence)| {
                 let ((before, old), (after, new)) = (deleted.get(x)?, created.get(y)?);
-                let metadata = metadata_changes((a, *old), (b, *new), self.context.options.access_times)
-                    .unwrap_or_default();
+                let (access_times, mut problems) = (self.context.options.access_times, Vec::new());
+                let metadata = metadata_changes((a, *old), (b, *new), access_times, &mut problems);
+                problems.iter().for_each(|problem| self.add_unreadable(&after.path.bytes, problem, coverage));
                 Some(Renamed { before: before.clone(), after: after.clone(), evidence, metadata })
             })
             .collect()

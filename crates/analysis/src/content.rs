@@ -159,13 +159,31 @@ fn compare_batch(
     })
 }
 
+/// Why content could not be compared, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Unreadable<E = Error> {
+    /// Whether it is the first side's.
+    pub(crate) is_before: bool,
+    pub(crate) error: E,
+}
+
+impl<E> Unreadable<E> {
+    pub(crate) fn before(error: impl Into<E>) -> Self {
+        Self { is_before: true, error: error.into() }
+    }
+
+    pub(crate) fn after(error: impl Into<E>) -> Self {
+        Self { is_before: false, error: error.into() }
+    }
+}
+
 /// Whether one range differs between two sides. A difference wins over a part that cannot be read.
 fn ranges_differ(
     sides: (&dyn ReadAt, &dyn ReadAt),
     range: ByteRange,
     left: &mut Vec<u8>,
     right: &mut Vec<u8>,
-) -> Result<bool, ReadError> {
+) -> Result<bool, Unreadable<ReadError>> {
     let mut failure = None;
     for step in steps(range) {
         match read_both(sides, step, left, right) {
@@ -182,12 +200,12 @@ fn read_both(
     range: ByteRange,
     left: &mut Vec<u8>,
     right: &mut Vec<u8>,
-) -> Result<(), ReadError> {
+) -> Result<(), Unreadable<ReadError>> {
     let length = usize::try_from(range.len()).unwrap_or(0);
     left.resize(length, 0);
     right.resize(length, 0);
-    sides.0.read_exact_at(range.start(), left)?;
-    sides.1.read_exact_at(range.start(), right)
+    sides.0.read_exact_at(range.start(), left).map_err(Unreadable::before)?;
+    sides.1.read_exact_at(range.start(), right).map_err(Unreadable::after)
 }
 
 /// Whether two files have different content. Only what their origins do not prove equal is read.
@@ -200,8 +218,9 @@ pub(crate) fn contents_differ(
     after: &dyn FileSystem,
     y: FileId,
     counters: &Counters,
-) -> Result<bool, Error> {
-    let (left, right) = (before.open(x, Stream::Data)?, after.open(y, Stream::Data)?);
+) -> Result<bool, Unreadable> {
+    let left = before.open(x, Stream::Data).map_err(Unreadable::before)?;
+    let right = after.open(y, Stream::Data).map_err(Unreadable::after)?;
     if left.len() != right.len() {
         return Ok(true);
     }
@@ -218,5 +237,7 @@ pub(crate) fn contents_differ(
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    failure.map_or(Ok(false), |error| Err(error.into()))
+    failure.map_or(Ok(false), |Unreadable { is_before, error }| {
+        Err(Unreadable { is_before, error: error.into() })
+    })
 }

@@ -142,6 +142,11 @@ impl Hasher {
         )
     }
 
+    /// Whether it computes nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes in more content.
     pub fn update(&mut self, bytes: &[u8]) {
         for state in &mut self.0 {

@@ -25,14 +25,17 @@ const LONGEST_SPARSE: u64 = 1 << 30;
 /// When it cannot be opened, or is nearly all holes and would take long to hash.
 pub(crate) fn open_content(filesystem: &dyn FileSystem, file: FileId) -> Result<Arc<dyn ReadAt>, Error> {
     let content = filesystem.open(file, Stream::Data)?;
+    too_sparse(filesystem, content.len()).map_or(Ok(content), |error| Err(error.into()))
+}
+
+/// Why a file of `length` bytes is not hashed, if so.
+pub(crate) fn too_sparse(filesystem: &dyn FileSystem, length: u64) -> Option<ReadError> {
     let longest = filesystem.view().len().saturating_mul(4).max(LONGEST_SPARSE);
-    if content.len() > longest {
-        return Err(ReadError::unsupported("sparse file")
+    (length > longest).then(|| {
+        ReadError::unsupported("sparse file")
             .expected(format!("at most {longest} bytes, four times the volume"))
-            .found(format!("{} bytes, nearly all of them holes", content.len()))
-            .into());
-    }
-    Ok(content)
+            .found(format!("{length} bytes, nearly all of them holes"))
+    })
 }
 
 /// What is done with the content of a file while it is at hand.

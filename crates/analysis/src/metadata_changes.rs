@@ -2,6 +2,7 @@
 
 use vminspect_filesystem::{DeviceNumber, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata};
 
+use crate::content::Unreadable;
 use crate::finding::{FieldChange, Value};
 
 /// Names of inode flags as `chattr` and the kernel's documentation give them. Flags that only say how the
@@ -31,28 +32,47 @@ fn flag_names(flags: u64) -> Vec<String> {
     FLAGS.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
 }
 
-/// Compares the metadata of a file on two disks.
-///
-/// # Errors
-/// When a record or its attributes cannot be read on either side.
+/// Compares the metadata of a file on two disks. What cannot be read on either side goes to `problems`; the
+/// rest is compared all the same.
 pub(crate) fn metadata_changes(
     before: (&dyn FileSystem, FileId),
     after: (&dyn FileSystem, FileId),
     access_times: bool,
-) -> Result<Vec<FieldChange>, Error> {
-    let (x, y) = (before.0.record(before.1)?, after.0.record(after.1)?);
+    problems: &mut Vec<Unreadable>,
+) -> Vec<FieldChange> {
+    let records = both(before.0.record(before.1), after.0.record(after.1), problems);
+    let Some((x, y)) = records else { return Vec::new() };
     let mut changes = field_changes(&x.metadata, &y.metadata, access_times);
-    if x.has_attributes || y.has_attributes {
-        attribute_changes(&before.0.attributes(before.1)?, &after.0.attributes(after.1)?, &mut changes);
+    if (x.has_attributes || y.has_attributes)
+        && let Some((x, y)) = both(before.0.attributes(before.1), after.0.attributes(after.1), problems)
+    {
+        attribute_changes(&x, &y, &mut changes);
     }
-    if x.metadata.kind == FileKind::Symlink && y.metadata.kind == FileKind::Symlink {
-        let targets = (before.0.read_link(before.1)?, after.0.read_link(after.1)?);
-        if targets.0 != targets.1 {
-            push(&mut changes, "target", Value::Bytes(targets.0), Value::Bytes(targets.1));
-        }
+    if x.metadata.kind == FileKind::Symlink
+        && y.metadata.kind == FileKind::Symlink
+        && let Some((x, y)) = both(before.0.read_link(before.1), after.0.read_link(after.1), problems)
+        && x != y
+    {
+        push(&mut changes, "target", Value::Bytes(x), Value::Bytes(y));
     }
     changes.sort_by(|a, b| a.field.cmp(&b.field));
-    Ok(changes)
+    changes
+}
+
+/// What was read on both sides.
+fn both<T>(
+    before: Result<T, Error>,
+    after: Result<T, Error>,
+    problems: &mut Vec<Unreadable>,
+) -> Option<(T, T)> {
+    match (before, after) {
+        (Ok(x), Ok(y)) => Some((x, y)),
+        (x, y) => {
+            problems.extend(x.err().map(Unreadable::before));
+            problems.extend(y.err().map(Unreadable::after));
+            None
+        }
+    }
 }
 
 fn push(changes: &mut Vec<FieldChange>, field: impl Into<String>, before: Value, after: Value) {
@@ -106,7 +126,7 @@ fn attribute_changes(x: &[ExtendedAttribute], y: &[ExtendedAttribute], changes: 
     for name in names {
         let (old, new) = (value(x, name), value(y, name));
         if old != new {
-            let field = format!("xattr:{}", String::from_utf8_lossy(name));
+            let field = format!("xattr:{}", distinct_text(name));
             push(
                 changes,
                 field,
@@ -114,5 +134,35 @@ fn attribute_changes(x: &[ExtendedAttribute], y: &[ExtendedAttribute], changes: 
                 new.map_or(Value::Absent, Value::Bytes),
             );
         }
+    }
+}
+
+/// A name as text, with bytes that are no Unicode as `\xff`: two names never become one.
+fn distinct_text(name: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in name.utf8_chunks() {
+        // A backslash is doubled only where it could be taken for such a byte.
+        text.push_str(&chunk.valid().replace("\\x", "\\\\x"));
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_whose_names_are_no_unicode_stay_apart() {
+        let attribute =
+            |name: &[u8], value: &[u8]| ExtendedAttribute { name: name.to_vec(), value: value.to_vec() };
+        let old = [attribute(b"user.a\xfe", b"1"), attribute(b"user.a\xff", b"1")];
+        let new = [attribute(b"user.a\xfe", b"2"), attribute(b"user.a\xff", b"2")];
+        let mut changes = Vec::new();
+        attribute_changes(&old, &new, &mut changes);
+        let fields: Vec<_> = changes.iter().map(|change| change.field.as_str()).collect();
+        assert_eq!(fields, [r"xattr:user.a\xfe", r"xattr:user.a\xff"]);
+        assert_eq!(distinct_text(br"user.\xff"), r"user.\\xff");
+        assert_eq!(distinct_text(b"user.plain"), "user.plain");
     }
 }

@@ -36,6 +36,12 @@ impl fmt::Display for Error {
             Self::Image(error) => error.fmt(f),
             Self::Volume(error) => error.fmt(f),
             Self::FileSystem(error) => error.fmt(f),
+            Self::NotFound(path) if !path.starts_with('/') && !path.contains(':') => {
+                write!(
+                    f,
+                    "{path} does not exist in the guest; its paths begin with /, or with a volume: vol1:/"
+                )
+            }
             Self::NotFound(path) => write!(f, "{path} does not exist in the guest"),
             Self::TooManyLinks(path) => write!(f, "{path} leads through too many symbolic links"),
         }

@@ -121,7 +121,8 @@ fn unreadable(volume: &GuestVolume) -> ReadError {
     let known = known.unwrap_or_else(|| "unknown".to_owned());
     let mounted = volume.prefix.starts_with(b"/");
     let place = mounted.then(|| format!(", mounted at {}", String::from_utf8_lossy(&volume.prefix)));
-    ReadError::unsupported(structure).found(format!("{known}{}", place.unwrap_or_default()))
+    let error = ReadError::unsupported(structure).found(format!("{known}{}", place.unwrap_or_default()));
+    if structure == "filesystem" { error.expected("ext2, ext3 or ext4") } else { error }
 }
 
 /// Bytes at the start of a volume that are all zero when nothing was ever put on it.

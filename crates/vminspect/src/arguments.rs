@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
 use crate::commands::{cat, compare, completions, extract, info, list, man};
+use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
 A DISK is the path of an image or block device. For an internal snapshot of a qcow2 image, put # and its id or \
@@ -112,6 +113,19 @@ pub(crate) struct Report {
     pub(crate) format: FormatName,
     #[command(flatten)]
     pub(crate) coverage: CoverageArguments,
+}
+
+impl Report {
+    /// Fails when the report and its coverage would go to one file, where only the last would stay.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match (&self.output, &self.coverage.coverage) {
+            (Some(output), Some(coverage)) if output == coverage => Err(Failure::new(format!(
+                "{} is named for the report and for the coverage; name two files",
+                output.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What is done about things that could not be read.

@@ -61,6 +61,9 @@ impl Copier<'_> {
         if self.problem.is_some() {
             return;
         }
+        if self.hasher.is_empty() {
+            return;
+        }
         self.buffer.fill(0);
         for step in steps(ByteRange::at(0, length), STEP) {
             self.hasher.update(&self.buffer[..step.1]);

@@ -8,6 +8,7 @@ use vminspect_guest::{Guest, Located};
 use super::{Destination, Extracted, copy, locate};
 use crate::digest::Algorithm;
 use crate::finding::GuestPath;
+use crate::hashing::too_sparse;
 
 /// Takes what was extracted, as it comes.
 pub type ExtractedSink<'a> = &'a mut dyn FnMut(Extracted) -> io::Result<()>;
@@ -190,9 +191,23 @@ impl Walk<'_, '_> {
             }
         };
         let (name, file) = self.into.descend(host)?.create_for(name)?;
-        let copied = copy(&*content, &file, self.algorithms)?;
-        extracted.digests = copied.digests;
-        extracted.problem = copied.problem.map(|problem| problem.to_string());
+        // The holes cost nothing on the host, but hashing them would take forever.
+        let unhashed = too_sparse(filesystem, content.len());
+        let algorithms = if unhashed.is_some() { &[][..] } else { self.algorithms };
+        match copy(&*content, &file, algorithms) {
+            Ok(copied) => {
+                extracted.digests = copied.digests;
+                let unhashed = unhashed.map(|error| format!("not hashed: {error}"));
+                extracted.problem = copied.problem.map(|problem| problem.to_string()).or(unhashed);
+            }
+            // A length that a guest claims and the host cannot have is no reason to give up the rest.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) =>
+            {
+                extracted.problem = Some(format!("the host cannot hold {} bytes: {error}", content.len()));
+            }
+            Err(error) => return Err(error),
+        }
         extracted.file = Some(host.iter().chain([&name]).map(String::as_str).collect::<Vec<_>>().join("/"));
         Ok(())
     }

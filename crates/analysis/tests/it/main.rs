@@ -4,6 +4,7 @@
 mod damaged;
 mod provenance;
 mod truth;
+mod unreadable;
 
 use std::collections::BTreeMap;
 use std::io::Write;

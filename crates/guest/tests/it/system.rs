@@ -45,7 +45,10 @@ fn what_is_not_read_is_told() {
     assert_eq!(of("/lost").len(), 1);
     assert_eq!(of("/lost")[0].1, "unsupported");
     assert!(of("/lost")[0].2.contains("/dev/mapper/vg-lost"), "{problems:?}");
-    assert_eq!(of("vol1:")[0].2, "unsupported filesystem: vfat, mounted at /boot/efi");
+    assert_eq!(
+        of("vol1:")[0].2,
+        "unsupported filesystem: expected ext2, ext3 or ext4, found vfat, mounted at /boot/efi"
+    );
     assert_eq!(problems.len(), 3, "{problems:?}");
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
         session.open(&arguments.disk2, &arguments.evidence)?,
     );
     let path = arguments.report.output.as_deref();
+    arguments.report.check()?;
     let mut out = Output::open(path, &[&before, &after])?;
     let progress = progress::start(&session.global, false);
     let mut comparison = session.in_pool(|| vminspect::compare(&before, &after, &options, &*progress))?;

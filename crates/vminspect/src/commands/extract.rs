@@ -70,7 +70,7 @@ impl Manifest<'_> {
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
     let guest = session.open(&arguments.disk, &arguments.evidence)?;
     let about = |error| Failure::about(&arguments.output, &error);
-    let mut coverage = vminspect::Coverage::default();
+    let mut coverage = problems_around(&guest, arguments);
     let missing =
         arguments.paths.iter().find_map(|path| vminspect::locate(&guest, path.as_encoded_bytes()).err());
     if let Some(error) = missing
@@ -113,6 +113,25 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     manifest.problems.into_iter().for_each(|problem| coverage.add(problem));
     coverage.extend(guest.check_unchanged());
     session.conclude(&coverage, false, &arguments.coverage, &[&guest])
+}
+
+/// What could not be read while the disk was opened, where that may hold some of what a directory has: a
+/// volume that is mounted in it.
+fn problems_around(guest: &Guest, arguments: &Arguments) -> vminspect::Coverage {
+    let is_directory = |path: &OsString| {
+        let located = vminspect::locate(guest, path.as_encoded_bytes()).ok();
+        located.is_some_and(|located| {
+            let volume = guest.volumes().get(located.volume);
+            let filesystem = volume.and_then(|volume| volume.filesystem.as_ref());
+            let metadata = filesystem.and_then(|filesystem| filesystem.metadata(located.file).ok());
+            metadata.is_some_and(|metadata| metadata.kind == FileKind::Directory)
+        })
+    };
+    if arguments.paths.iter().any(is_directory) {
+        guest.coverage().clone()
+    } else {
+        vminspect::Coverage::default()
+    }
 }
 
 /// The saved memory, when it is asked for.

@@ -26,6 +26,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let options = session.options(&arguments.files)?;
     let guest = session.open(&arguments.disk, &arguments.evidence)?;
     let path = arguments.report.output.as_deref();
+    arguments.report.check()?;
     let mut out = Output::open(path, &[&guest])?;
     let fields = Fields {
         algorithms: options.algorithms.clone(),

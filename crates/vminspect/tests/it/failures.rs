@@ -22,6 +22,16 @@ fn errors_name_the_file_and_leave_code_2() {
 }
 
 #[test]
+fn a_report_and_its_coverage_never_share_a_file() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("report.json");
+    let file = file.to_str().unwrap();
+    let refused = run(["list", "-o", file, "--coverage", file, AFTER]).code(2);
+    assert!(refused.err.contains("two files"), "{}", refused.err);
+    assert!(!std::path::Path::new(file).exists());
+}
+
+#[test]
 fn the_registry_is_refused_and_not_ignored() {
     let refused = run(["compare", "-r", BEFORE, AFTER]).code(2);
     assert!(refused.err.contains("not in this version"), "{}", refused.err);
