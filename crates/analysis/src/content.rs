@@ -8,7 +8,7 @@ use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError, differ};
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
 
 use crate::Progress;
-use crate::batch::{Batch, Piece, cut, gather, slice, steps};
+use crate::batch::{Batch, COMPARED_SPAN, Piece, cut, gather, slice, steps};
 use crate::second::Second;
 use crate::tree::{Node, Tree};
 
@@ -83,7 +83,7 @@ pub(crate) fn compare_shared(
     counters.proven.fetch_add(total.saturating_sub(doubtful), Ordering::Relaxed);
     counters.compared.fetch_add(doubtful, Ordering::Relaxed);
     progress.stage(crate::Stage::Comparing, doubtful);
-    let batches = gather(&mut pieces);
+    let batches = gather(&mut pieces, COMPARED_SPAN);
     let sides = (&**before.view(), &**after.view());
     let failed: Vec<u32> = batches
         .par_iter()
@@ -185,7 +185,7 @@ fn ranges_differ(
     right: &mut Vec<u8>,
 ) -> Result<bool, Unreadable<ReadError>> {
     let mut failure = None;
-    for step in steps(range) {
+    for step in steps(range, COMPARED_SPAN) {
         match read_both(sides, step, left, right) {
             Ok(()) if left != right => return Ok(true),
             Ok(()) => {}

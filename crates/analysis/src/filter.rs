@@ -3,7 +3,8 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::finding::GuestPath;
 
 /// Which paths an analysis looks at: those that match, and are not excluded. In a pattern, `*` and `?` stop at `/`,
-/// `**` does not. A pattern without a `/` is matched against the last component.
+/// `**` does not. A pattern without a `/` is matched against the last component; one that has a `/` but does not
+/// begin at the root (`/`, `vol2:`) is matched from any directory on.
 #[derive(Clone, Debug, Default)]
 pub struct PathFilter {
     matched: Option<Patterns>,
@@ -24,7 +25,10 @@ impl Patterns {
         let (mut paths, mut names) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for pattern in patterns {
             let set = if pattern.contains('/') { &mut paths } else { &mut names };
-            set.add(GlobBuilder::new(pattern).literal_separator(true).build()?);
+            let rooted =
+                !pattern.contains('/') || pattern.starts_with(['/', '*']) || pattern.starts_with("vol");
+            let pattern = if rooted { pattern.clone() } else { format!("**/{pattern}") };
+            set.add(GlobBuilder::new(&pattern).literal_separator(true).build()?);
         }
         Ok(Some(Self { paths: paths.build()?, names: names.build()? }))
     }
@@ -68,5 +72,32 @@ impl PathFilter {
         };
         self.matched.as_ref().is_none_or(|patterns| patterns.is_match(bytes))
             && !self.excluded.as_ref().is_some_and(|patterns| patterns.is_match(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn takes(matched: &[&str], excluded: &[&str], path: &str) -> bool {
+        let owned = |list: &[&str]| -> Vec<String> { list.iter().map(|each| (*each).to_owned()).collect() };
+        let filter = PathFilter::new(&owned(matched), &owned(excluded)).unwrap();
+        filter.takes(&GuestPath { bytes: path.as_bytes().to_vec(), utf16: false })
+    }
+
+    #[test]
+    fn patterns_match_names_rooted_paths_and_paths_from_any_directory() {
+        assert!(takes(&[], &[], "/etc/passwd"));
+        assert!(takes(&["passwd"], &[], "/etc/passwd"));
+        assert!(takes(&["*.log"], &[], "/var/log/a.log"));
+        assert!(takes(&["/etc/*"], &[], "/etc/passwd"));
+        assert!(!takes(&["/etc/*"], &[], "/etc/ssh/sshd_config"));
+        assert!(takes(&["/etc/**"], &[], "/etc/ssh/sshd_config"));
+        assert!(takes(&["etc/**"], &[], "/etc/passwd"));
+        assert!(takes(&["ssh/*"], &[], "/etc/ssh/sshd_config"));
+        assert!(!takes(&["ssh/*"], &[], "/etc/notssh/sshd_config"));
+        assert!(takes(&["vol2:/**"], &[], "vol2:/file"));
+        assert!(!takes(&["/etc/**"], &["passwd"], "/etc/passwd"));
+        assert!(PathFilter::new(&["[".to_owned()], &[]).is_err());
     }
 }

@@ -72,7 +72,7 @@ impl Visitor for Hashing<'_> {
 /// Feeds a range of a file to hashers.
 fn hash_range(file: &dyn ReadAt, range: ByteRange, hashers: &mut [&mut Hasher]) -> Result<(), Error> {
     BUFFER.with_borrow_mut(|buffer| {
-        for step in steps(range) {
+        for step in steps(range, SPAN) {
             buffer.resize(usize::try_from(step.len()).unwrap_or(0), 0);
             file.read_exact_at(step.start(), buffer)?;
             for hasher in &mut *hashers {
@@ -169,7 +169,7 @@ pub(crate) fn visit_files<V: Visitor>(
         Task::Stream(position) => std::cmp::Reverse(node(*position).map_or(0, |node| node.size >> 24)),
         Task::Batch(_) => std::cmp::Reverse(0),
     });
-    tasks.extend(gather(&mut pieces).into_iter().map(Task::Batch));
+    tasks.extend(gather(&mut pieces, SPAN).into_iter().map(Task::Batch));
     let stream = |position: u32| {
         let node = node(position).ok_or(Error::NotFound("the file".to_owned()))?;
         progress.advance(node.size);

@@ -161,13 +161,18 @@ impl<'a> Second<'a> {
 
     /// The node of a file on the second disk.
     pub(crate) fn find(&self, id: FileId) -> Option<Found<'_>> {
+        self.find_like(id, self.first.node(id))
+    }
+
+    /// The same, for a file whose node on the first disk, if it has one there, is at hand.
+    pub(crate) fn find_like(&self, id: FileId, first: Option<&'a Node>) -> Option<Found<'_>> {
         if let Some(node) = self.own.node(id) {
             return Some(Found { node, tree: &self.own, same_record: node.has_same_record() });
         }
-        if !self.is_shared(id) {
+        if !self.shares || self.gone.contains(&id) {
             return None;
         }
-        self.first.node(id).map(|node| Found { node, tree: self.first, same_record: true })
+        first.map(|node| Found { node, tree: self.first, same_record: true })
     }
 
     /// What is wrong on the second disk: its own problems, and those it shares with the first.

@@ -461,7 +461,13 @@ impl Both<'_, '_> {
         todo: &mut Vec<(Vec<u8>, FileId, FileId)>,
     ) {
         let x = before.and_then(|id| self.before.side.lookup(id));
-        let y = after.and_then(|id| self.after.side.lookup(id));
+        let y = match (before, after) {
+            // Most names mean one file on both sides: it is looked up once.
+            (Some(before), Some(after)) if before == after => {
+                self.after.side.find_like(after, x.map(|found| found.node))
+            }
+            _ => after.and_then(|id| self.after.side.lookup(id)),
+        };
         for (id, found, memory) in
             [(before, x.is_some(), &mut self.before.memory), (after, y.is_some(), &mut self.after.memory)]
         {
