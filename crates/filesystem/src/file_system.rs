@@ -44,7 +44,8 @@ pub enum Stream<'a> {
 /// A name in a directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
-    /// The name as stored, in [`FileSystem::name_encoding`]. Never `.` or `..`.
+    /// The name as stored, in [`FileSystem::name_encoding`]. Not a directory's own `.` and `..`; damage can
+    /// leave such a name elsewhere, and it is then yielded after an error that says so.
     pub name: Vec<u8>,
     /// The file it names.
     pub id: FileId,
