@@ -7,7 +7,7 @@ use vminspect_bytes::{RangeSet, ReadAt};
 use super::deleted::deleted_entries;
 use super::directory::DirectoryEntries;
 use super::inode::is_attribute_value;
-use super::layout::EXT4_ROOT_INO;
+use super::layout::{EXT4_ROOT_INO, INCOMPAT_EA_INODE, INCOMPAT_RECOVER, RO_COMPAT_ORPHAN_PRESENT};
 use super::record::Recorder;
 use super::superblock::{InodeNumber, Superblock};
 use super::volume::{Ext, spell_uuid};
@@ -75,7 +75,7 @@ impl FileSystem for Ext {
         reserved
             || named
             || superblock.quota_inodes.contains(&Some(number))
-            || is_attribute_value(record.metadata.flags)
+            || (superblock.has_incompat(INCOMPAT_EA_INODE) && is_attribute_value(record.metadata.flags))
     }
 
     fn metadata(&self, file: FileId) -> Result<Metadata> {
@@ -180,10 +180,12 @@ fn push_layout(key: &mut Vec<u8>, superblock: &Superblock) {
         superblock.first_inode,
         features.compat,
         // Whether the journal is empty does not matter once it is replayed.
-        features.incompat & !super::layout::INCOMPAT_RECOVER,
-        features.ro_compat,
+        features.incompat & !INCOMPAT_RECOVER,
+        // Set while the filesystem is mounted; inodes without links depend on the superblock in any case.
+        features.ro_compat & !RO_COMPAT_ORPHAN_PRESENT,
         superblock.checksum_seed,
         u32::from(superblock.hurd),
+        u32::from(superblock.linux),
     ];
     for word in words {
         key.extend_from_slice(&word.to_le_bytes());

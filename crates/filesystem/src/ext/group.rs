@@ -83,7 +83,55 @@ pub(super) fn read_groups(
             ReadError::corrupt("ext group descriptors").found(format!("{more} more damaged ones")).into(),
         );
     }
+    if let Some(problem) = drop_overlapping(&mut groups, superblock) {
+        problems.push(problem.into());
+    }
     Ok(groups)
+}
+
+/// Takes the inode tables from groups that share them with others, so that no inode is read twice. A table
+/// in its own group is kept first, then that of the lower group.
+fn drop_overlapping(groups: &mut [Group], superblock: &Superblock) -> Option<ReadError> {
+    let blocks = superblock.block_size.blocks_of(superblock.inode_table_size());
+    let mut tables: Vec<(BlockNumber, bool, usize)> = (0_u32..)
+        .zip(groups.iter().enumerate())
+        .filter_map(|(number, (index, group))| {
+            let table = group.inode_table?;
+            let own = superblock.group_start(number)..superblock.group_start(number.saturating_add(1));
+            Some((table, !own.contains(&table), index))
+        })
+        .collect();
+    tables.sort_unstable();
+    let mut kept: Option<(BlockNumber, bool, usize)> = None;
+    let (mut dropped, mut first) = (0_u64, None);
+    for table in tables {
+        let loser = match kept {
+            Some(before) if before.0.0.saturating_add(blocks) > table.0.0 => {
+                if before.1 && !table.1 {
+                    kept = Some(table);
+                    before
+                } else {
+                    table
+                }
+            }
+            _ => {
+                kept = Some(table);
+                continue;
+            }
+        };
+        dropped = dropped.saturating_add(1);
+        first.get_or_insert(loser);
+        if let Some(group) = groups.get_mut(loser.2) {
+            group.inode_table = None;
+        }
+    }
+    let (table, _, index) = first?;
+    Some(
+        ReadError::corrupt("ext group descriptors")
+            .at(superblock.block_size.offset_of(table))
+            .expected("an inode table of its own for each group")
+            .found(format!("{dropped} that overlap others, the first that of group {index}")),
+    )
 }
 
 /// The table of descriptors and its backups.

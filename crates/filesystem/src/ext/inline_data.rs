@@ -5,6 +5,7 @@ use vminspect_bytes::ReadError;
 use super::inode::Inode;
 use super::superblock::Superblock;
 use super::xattr::{Attributes, Value};
+use crate::FileKind;
 
 /// The content, and what is wrong with it.
 pub(super) fn content(inode: &Inode<'_>, superblock: &Superblock) -> (Box<[u8]>, Option<ReadError>) {
@@ -13,12 +14,15 @@ pub(super) fn content(inode: &Inode<'_>, superblock: &Superblock) -> (Box<[u8]>,
     let more = Attributes::in_inode(inode).and_then(|attributes| {
         attributes.iter().filter_map(Result::ok).find(super::xattr::Attribute::is_inline_data)
     });
+    let mut whole = false;
     if let Some(Value::Here(value)) = more.map(|attribute| attribute.value) {
         bytes.extend_from_slice(value);
+        // Some kernels let a file grow by its size alone: what follows is a hole.
+        whole = inode.kind() == FileKind::Regular;
     }
     let available = bytes.len();
     bytes.truncate(size);
-    let problem = (size > available).then(|| {
+    let problem = (size > available && !whole).then(|| {
         ReadError::corrupt(format!("inline data of inode {}", inode.number.get()))
             .at(inode.place.start())
             .expected(format!("{size} bytes"))

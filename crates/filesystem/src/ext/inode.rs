@@ -212,6 +212,7 @@ impl<'a> Inode<'a> {
     /// What is wrong with the fixed fields, if anything.
     pub(super) fn problem(&self, superblock: &Superblock) -> Option<ReadError> {
         if superblock.has_metadata_checksums()
+            && superblock.linux
             && let Some(error) = self.checksum_problem(superblock)
         {
             return Some(error);

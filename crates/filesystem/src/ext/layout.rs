@@ -16,6 +16,8 @@ pub(super) const EXT4_DYNAMIC_REV: u32 = 1;
 pub(super) const EXT4_GOOD_OLD_INODE_SIZE: u16 = 128;
 /// First ordinary inode of revision 0.
 pub(super) const EXT4_GOOD_OLD_FIRST_INO: u32 = 11;
+/// `s_creator_os` of Linux.
+pub(super) const EXT4_OS_LINUX: u32 = 0;
 /// `s_creator_os` of the GNU Hurd.
 pub(super) const EXT4_OS_HURD: u32 = 1;
 /// `s_state`: cleanly unmounted.
@@ -50,9 +52,11 @@ pub(super) const RO_COMPAT_SPARSE_SUPER: u32 = 0x1;
 pub(super) const RO_COMPAT_LARGE_FILE: u32 = 0x2;
 pub(super) const RO_COMPAT_BTREE_DIR: u32 = 0x4;
 pub(super) const RO_COMPAT_GDT_CSUM: u32 = 0x10;
+pub(super) const RO_COMPAT_QUOTA: u32 = 0x100;
 pub(super) const RO_COMPAT_BIGALLOC: u32 = 0x200;
 pub(super) const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
 pub(super) const RO_COMPAT_PROJECT: u32 = 0x2000;
+pub(super) const RO_COMPAT_ORPHAN_PRESENT: u32 = 0x1_0000;
 
 /// `struct ext4_super_block`.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned, Clone)]

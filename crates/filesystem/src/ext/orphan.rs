@@ -10,14 +10,13 @@ use vminspect_bytes::ReadError;
 use zerocopy::{FromBytes, Immutable, KnownLayout, LittleEndian, U32, Unaligned};
 
 use super::checksum::crc32c;
+use super::layout::RO_COMPAT_ORPHAN_PRESENT;
 use super::superblock::InodeNumber;
 use super::volume::Ext;
 use crate::{Content, Error, Place, Result};
 
 /// `ob_magic`.
 const EXT4_ORPHAN_BLOCK_MAGIC: u32 = 0x0B10_CA04;
-/// `s_feature_ro_compat`: the orphan file may hold entries.
-const RO_COMPAT_ORPHAN_PRESENT: u32 = 0x1_0000;
 /// Bytes of an orphan file that are read. The kernel takes no more than 8 MiB.
 const MOST_FILE: u64 = 64 << 20;
 /// Problems after which the lists are not followed any further.

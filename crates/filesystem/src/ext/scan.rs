@@ -29,7 +29,8 @@ impl Ext {
         let inode_size = u64::from(superblock.inode_size.get());
         let per_group = superblock.inodes_per_group.get();
         let mut problems = Vec::new();
-        let mut lost = 0_u64;
+        let (mut lost, mut cut) = (0_u64, 0_u64);
+        let view = ByteRange::at(0, self.view.len());
         let mut first = 1_u32;
         let mut tables = Vec::with_capacity(self.groups.len());
         for group in &self.groups {
@@ -39,7 +40,12 @@ impl Ext {
                 Some(table) if count > 0 => {
                     let start = superblock.block_size.offset_of(table);
                     let length = u64::from(count).saturating_mul(inode_size);
-                    tables.push(Table { range: ByteRange::at(start, length), first });
+                    let range = ByteRange::at(start, length);
+                    let inside = range.intersection(view);
+                    cut = cut.saturating_add(range.len().saturating_sub(inside.len()));
+                    if !inside.is_empty() {
+                        tables.push(Table { range: inside, first });
+                    }
                 }
                 Some(_) => {}
                 None => lost = lost.saturating_add(1),
@@ -51,6 +57,15 @@ impl Ext {
                 ReadError::corrupt("inode tables")
                     .expected("a place for each")
                     .found(format!("{lost} block groups whose descriptors are lost"))
+                    .into(),
+            );
+        }
+        if cut > 0 {
+            problems.push(
+                ReadError::corrupt("inode tables")
+                    .expected("all of them on the volume")
+                    .found(format!("{cut} bytes of them past its end at byte {}", view.end()))
+                    .advice("the image may be truncated")
                     .into(),
             );
         }

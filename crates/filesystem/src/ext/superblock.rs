@@ -9,10 +9,10 @@ use super::checksum::crc32c;
 use super::features::Features;
 use super::layout::{
     COMPAT_HAS_JOURNAL, COMPAT_ORPHAN_FILE, COMPAT_SPARSE_SUPER2, EXT4_DYNAMIC_REV, EXT4_ERROR_FS,
-    EXT4_GOOD_OLD_FIRST_INO, EXT4_GOOD_OLD_INODE_SIZE, EXT4_OS_HURD, EXT4_SUPER_MAGIC, EXT4_VALID_FS,
-    INCOMPAT_64BIT, INCOMPAT_CSUM_SEED, INCOMPAT_JOURNAL_DEV, INCOMPAT_META_BG, INCOMPAT_RECOVER,
-    RO_COMPAT_BIGALLOC, RO_COMPAT_GDT_CSUM, RO_COMPAT_METADATA_CSUM, RO_COMPAT_SPARSE_SUPER, RawSuperblock,
-    SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE,
+    EXT4_GOOD_OLD_FIRST_INO, EXT4_GOOD_OLD_INODE_SIZE, EXT4_OS_HURD, EXT4_OS_LINUX, EXT4_SUPER_MAGIC,
+    EXT4_VALID_FS, INCOMPAT_64BIT, INCOMPAT_CSUM_SEED, INCOMPAT_JOURNAL_DEV, INCOMPAT_META_BG,
+    INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC, RO_COMPAT_GDT_CSUM, RO_COMPAT_METADATA_CSUM, RO_COMPAT_QUOTA,
+    RO_COMPAT_SPARSE_SUPER, RawSuperblock, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE,
 };
 use crate::Error;
 
@@ -97,6 +97,8 @@ pub(crate) struct Superblock {
     pub(crate) checksum_seed: u32,
     /// Made by the GNU Hurd, whose inodes differ in some fields.
     pub(crate) hurd: bool,
+    /// Made on Linux: elsewhere inodes have no checksums, whatever the features say.
+    pub(crate) linux: bool,
     pub(crate) journal_inode: Option<InodeNumber>,
     /// `s_journal_uuid`, and whether the journal is on another device.
     pub(crate) external_journal: Option<[u8; 16]>,
@@ -246,15 +248,14 @@ impl Superblock {
             },
             checksum_seed: checksum_seed(raw, features),
             hurd: raw.s_creator_os.get() == EXT4_OS_HURD,
+            linux: raw.s_creator_os.get() == EXT4_OS_LINUX,
             journal_inode,
             external_journal: external.then_some(raw.s_journal_uuid),
             last_orphan: InodeNumber::new(raw.s_last_orphan.get()).filter(|_| dynamic),
             orphan_file: orphan_file.flatten(),
-            quota_inodes: [
-                inode(raw.s_usr_quota_inum.get()),
-                inode(raw.s_grp_quota_inum.get()),
-                inode(raw.s_prj_quota_inum.get()),
-            ],
+            // Without the feature the fields mean nothing: they must not make a file the filesystem's own.
+            quota_inodes: [raw.s_usr_quota_inum, raw.s_grp_quota_inum, raw.s_prj_quota_inum]
+                .map(|number| inode(number.get()).filter(|_| features.ro_compat & RO_COMPAT_QUOTA != 0)),
             backup_groups: raw.s_backup_bgs.map(zerocopy::byteorder::little_endian::U32::get),
             cluster_size: cluster_size(raw, features, block_size),
             offset,
@@ -277,9 +278,16 @@ impl Superblock {
         self.features.ro_compat & (RO_COMPAT_METADATA_CSUM | RO_COMPAT_GDT_CSUM) != 0
     }
 
-    /// Whether the journal holds transactions that are not in place yet.
+    /// Whether the journal may hold transactions that are not in place yet. Backups of the superblock do not
+    /// say it: they are written when the filesystem is made.
     pub(super) fn needs_recovery(&self) -> bool {
-        self.has_incompat(INCOMPAT_RECOVER) && self.features.compat & COMPAT_HAS_JOURNAL != 0
+        let recover = self.has_incompat(INCOMPAT_RECOVER) && self.features.compat & COMPAT_HAS_JOURNAL != 0;
+        recover || (self.is_backup() && self.journal_inode.is_some())
+    }
+
+    /// Whether this is a copy that stood in for a damaged primary superblock.
+    pub(super) fn is_backup(&self) -> bool {
+        self.offset != SUPERBLOCK_OFFSET
     }
 
     /// Features, and what the state of the filesystem is, in words.

@@ -200,3 +200,153 @@ fn a_map_that_refers_to_itself_ends() {
     let record = fs.record(FileId(11)).expect("a record");
     assert!(!record.problems.is_empty() && record.problems.len() <= 32, "{:?}", record.problems);
 }
+
+/// The metadata of everything that a scan finds, and the errors it meets.
+fn scanned(fs: &Ext) -> (Vec<crate::Metadata>, Vec<crate::Error>) {
+    let scan = fs.scan(None, false);
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
+    for unit in &scan.units {
+        (scan.visit)(unit, &mut |record| match record {
+            Ok(record) => found.push(record.metadata),
+            Err(error) => errors.push(error),
+        });
+    }
+    errors.extend(scan.problems);
+    (found, errors)
+}
+
+fn put(bytes: &mut [u8], at: usize, word: u32) {
+    bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+}
+
+fn seal_superblock(bytes: &mut [u8]) {
+    let sum = crc32c(u32::MAX, &bytes[1024..2044]);
+    put(bytes, 2044, sum);
+}
+
+fn tells(problems: &[crate::Error], words: &str) -> bool {
+    problems.iter().any(|problem| problem.to_string().contains(words))
+}
+
+#[test]
+fn a_journal_is_replayed_though_only_a_backup_of_the_superblock_is_left() {
+    let mut bytes = image("dirty-ext4-fast");
+    let (expected, _) = scanned(&open(bytes.clone()));
+    bytes[1024 + 0x38] ^= 0xFF;
+    let fs = open(bytes);
+    assert!(tells(&fs.problems(), "was read instead"), "{:?}", fs.problems());
+    assert_eq!(scanned(&fs).0, expected);
+}
+
+#[test]
+fn fields_of_features_that_are_off_hide_no_file() {
+    let mut bytes = image("ext2-1k");
+    let fs = open(bytes.clone());
+    let entries = fs.entries(fs.root()).expect("entries");
+    let victim = entries.flatten().find(|entry| entry.kind == Some(FileKind::Regular)).expect("a file");
+    let place = fs.record(victim.id).expect("a record").place.start();
+    // s_prj_quota_inum without `quota`, EXT4_EA_INODE_FL without `ea_inode`.
+    put(&mut bytes, 1024 + 0x26C, u32::try_from(victim.id.0).expect("small"));
+    bytes[usize::try_from(place).expect("small") + 0x22] |= 0x20;
+    let fs = open(bytes);
+    assert!(!fs.is_internal(&fs.record(victim.id).expect("a record")));
+}
+
+#[test]
+fn an_unusual_first_inode_is_told() {
+    let mut bytes = image("ext2-1k");
+    assert!(!tells(&open(bytes.clone()).problems(), "s_first_ino"));
+    put(&mut bytes, 1024 + 0x54, 2000);
+    assert!(tells(&open(bytes).problems(), "s_first_ino"));
+}
+
+#[test]
+fn an_inode_table_is_read_for_one_group_only() {
+    let mut bytes = image("ext2-1k");
+    // The third group claims the table of the second, which lies where it should.
+    let descriptor = |group: usize| 2048 + group * 32 + 8;
+    bytes.copy_within(descriptor(1)..descriptor(1) + 4, descriptor(2));
+    let (expected, _) = scanned(&open(image("ext2-1k")));
+    let fs = open(bytes.clone());
+    assert!(tells(&fs.problems(), "that overlap others, the first that of group 2"), "{:?}", fs.problems());
+    let in_groups = |groups: std::ops::Range<u64>| {
+        let ids = groups.start * 1704 + 1..groups.end * 1704 + 1;
+        expected.iter().copied().filter(|metadata| ids.contains(&metadata.id.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(scanned(&fs).0, in_groups(0..2));
+    // The first group claims the table of the third.
+    let mut bytes = image("ext2-1k");
+    bytes.copy_within(descriptor(2)..descriptor(2) + 4, descriptor(1));
+    assert!(tells(&open(bytes).problems(), "that of group 1"));
+}
+
+#[test]
+fn inode_tables_past_the_end_of_the_volume_are_told_once() {
+    let mut bytes = image("ext2-1k");
+    // Before the third group.
+    bytes.truncate(16385 * 1024);
+    let fs = open(bytes);
+    let (found, errors) = scanned(&fs);
+    assert!(!found.is_empty());
+    let of_tables = errors.iter().filter(|error| error.to_string().contains("inode table")).count();
+    assert_eq!(of_tables, 1, "{errors:?}");
+}
+
+#[test]
+fn an_inline_file_that_grew_by_its_size_alone_ends_in_a_hole() {
+    let mut bytes = image("ext4-inline");
+    // Without checksums an inode can be changed.
+    bytes[1024 + 0x65] &= !0x04;
+    let fs = open(bytes.clone());
+    let mut records = Vec::new();
+    let scan = fs.scan(None, false);
+    for unit in &scan.units {
+        (scan.visit)(unit, &mut |record| records.extend(record.ok()));
+    }
+    let record = records
+        .into_iter()
+        .find(|record| {
+            let regular = record.metadata.kind == FileKind::Regular && record.metadata.size > 0;
+            regular && matches!(record.content, Content::Inline(_))
+        })
+        .expect("an inline file");
+    let read = |fs: &Ext| {
+        let content = fs.open(record.metadata.id, crate::Stream::Data).expect("content");
+        vminspect_bytes::ReadAtExt::read_all(&content, 1 << 20)
+    };
+    let before = read(&fs).expect("bytes");
+    let place = usize::try_from(record.place.start()).expect("small");
+    put(&mut bytes, place + 4, 5000);
+    let fs = open(bytes);
+    let grown = read(&fs).expect("bytes");
+    assert_eq!(fs.record(record.metadata.id).expect("a record").problems.len(), 0);
+    assert_eq!(grown.len(), 5000);
+    assert_eq!(grown[..before.len()], before);
+    assert!(grown[before.len()..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn inodes_have_checksums_on_linux_alone() {
+    let mut bytes = image("ext4-4k");
+    let place = usize::try_from(open(bytes.clone()).record(FileId(2)).expect("the root").place.start());
+    bytes[place.expect("small") + 0x7C] ^= 0xFF;
+    assert_eq!(open(bytes.clone()).record(FileId(2)).expect("the root").problems.len(), 1);
+    put(&mut bytes, 1024 + 0x48, 3);
+    seal_superblock(&mut bytes);
+    assert_eq!(open(bytes).record(FileId(2)).expect("the root").problems.len(), 0);
+}
+
+#[test]
+fn the_layout_does_not_depend_on_whether_the_filesystem_is_mounted() {
+    let mut bytes = image("ext4-4k");
+    let key = open(bytes.clone()).layout_key();
+    // `orphan_present` and `needs_recovery`, with an empty journal.
+    bytes[1024 + 0x66] |= 0x01;
+    bytes[1024 + 0x60] |= 0x04;
+    seal_superblock(&mut bytes);
+    assert_eq!(open(bytes.clone()).layout_key(), key);
+    // Another seed gives another key.
+    bytes[1024 + 0x68] ^= 1;
+    seal_superblock(&mut bytes);
+    assert_ne!(open(bytes).layout_key(), key);
+}

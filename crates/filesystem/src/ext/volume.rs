@@ -8,7 +8,7 @@ use vminspect_bytes::{ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segm
 use super::group::{Group, read_groups};
 use super::inode::Inode;
 use super::journal;
-use super::layout::INCOMPAT_ENCRYPT;
+use super::layout::{EXT4_GOOD_OLD_FIRST_INO, INCOMPAT_ENCRYPT};
 use super::orphan;
 use super::record::Recorder;
 use super::superblock::{InodeNumber, Superblock};
@@ -74,6 +74,10 @@ impl Ext {
         }
         let view: Arc<dyn ReadAt> = Arc::new(Mapped::patched(Arc::clone(&self.view), replay.segments)?);
         let mut fs = Self::open_view(view)?;
+        if self.superblock.is_backup() && !fs.superblock.is_backup() {
+            // The journal has a sound copy of the primary one; the stored one is damaged all the same.
+            fs.problems.extend(self.problems);
+        }
         fs.problems.extend(replay.problems);
         Ok(fs)
     }
@@ -107,6 +111,15 @@ impl Ext {
                     .expected(format!("the {} bytes of the filesystem", superblock.size()))
                     .found(format!("{} bytes", self.view.len()))
                     .advice("the image may be truncated"),
+            );
+        }
+        if superblock.first_inode != EXT4_GOOD_OLD_FIRST_INO {
+            notes.push(
+                ReadError::corrupt("ext superblock")
+                    .at(superblock.offset)
+                    .expected(format!("s_first_ino {EXT4_GOOD_OLD_FIRST_INO}, which all tools write"))
+                    .found(superblock.first_inode.to_string())
+                    .advice("files with lower inode numbers are taken for the filesystem's own"),
             );
         }
         let unknown = superblock.features.unknown_ro_compat();
@@ -211,7 +224,9 @@ impl Ext {
                 let source = Source::Bytes(Arc::from(&**bytes), 0);
                 let mut segments = vec![Segment { start: 0, length, source }];
                 if length < size {
-                    let source = Source::Below(super::runs::LOST);
+                    // A sound file ends in a hole; of a damaged one the rest is lost.
+                    let lost = !record.problems.is_empty();
+                    let source = if lost { Source::Below(super::runs::LOST) } else { Source::Zero };
                     segments.push(Segment { start: length, length: size.saturating_sub(length), source });
                 }
                 self.mapped(segments, size)
