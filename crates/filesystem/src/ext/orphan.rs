@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use vminspect_bytes::ReadError;
+use vminspect_bytes::{ByteRange, ReadError};
 use zerocopy::{FromBytes, Immutable, KnownLayout, LittleEndian, U32, Unaligned};
 
 use super::checksum::crc32c;
@@ -33,8 +33,9 @@ struct OrphanBlockTail {
 }
 const _: () = assert!(size_of::<OrphanBlockTail>() == 8);
 
-/// The orphans of a filesystem, in the order of its lists, and what was wrong with those.
-pub(super) fn orphans(fs: &Ext) -> (Vec<InodeNumber>, Vec<Error>) {
+/// The orphans of a filesystem with the places that name them, in the order of its lists, and what was wrong
+/// with those.
+pub(super) fn orphans(fs: &Ext) -> (Vec<(InodeNumber, ByteRange)>, Vec<Error>) {
     let mut list = OrphanList { fs, found: Vec::new(), problems: Vec::new() };
     list.follow_chain();
     if fs.superblock.features.ro_compat & RO_COMPAT_ORPHAN_PRESENT != 0
@@ -48,7 +49,7 @@ pub(super) fn orphans(fs: &Ext) -> (Vec<InodeNumber>, Vec<Error>) {
 
 struct OrphanList<'a> {
     fs: &'a Ext,
-    found: Vec<InodeNumber>,
+    found: Vec<(InodeNumber, ByteRange)>,
     problems: Vec<Error>,
 }
 
@@ -56,12 +57,13 @@ impl OrphanList<'_> {
     fn follow_chain(&mut self) {
         let mut seen = HashSet::new();
         let mut next = self.fs.superblock.last_orphan;
+        let mut place = self.fs.superblock.place();
         while let Some(number) = next {
             if !seen.insert(number) {
                 self.damaged(0, format!("inode {} twice", number.get()));
                 return;
             }
-            next = match self.visit(number) {
+            (next, place) = match self.visit(number, place) {
                 Ok(next) => next,
                 Err(error) => {
                     self.problems.push(error);
@@ -71,16 +73,17 @@ impl OrphanList<'_> {
         }
     }
 
-    /// Keeps an inode that has no links. Returns the next of the chain.
-    fn visit(&mut self, number: InodeNumber) -> Result<Option<InodeNumber>> {
+    /// Keeps an inode that has no links and is named in `place`. Returns the next of the chain, and where
+    /// that is named.
+    fn visit(&mut self, number: InodeNumber, place: ByteRange) -> Result<(Option<InodeNumber>, ByteRange)> {
         let bytes = self.fs.inode_bytes(number)?;
         let inode = self.fs.inode(number, &bytes)?;
         if inode.mode() == 0 {
             self.damaged(inode.place.start(), format!("inode {}, which is not in use", number.get()));
         } else if inode.links() == 0 {
-            self.found.push(number);
+            self.found.push((number, place));
         }
-        Ok(InodeNumber::new(inode.dtime()))
+        Ok((InodeNumber::new(inode.dtime()), inode.place))
     }
 
     fn read_file(&mut self, number: InodeNumber) -> Result<()> {
@@ -130,13 +133,14 @@ impl OrphanList<'_> {
             let error = error.expected(format!("checksum {computed:#010x}"));
             self.problems.push(error.found(format!("{:#010x}", tail.ob_checksum)).into());
         }
+        let place = ByteRange::at(offset, self.fs.superblock.block_size.bytes());
         for entry in entries.chunks_exact(4) {
             let entry = entry.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
             if self.problems.len() >= MOST_PROBLEMS {
                 return;
             }
             if let Some(number) = InodeNumber::new(entry)
-                && let Err(error) = self.visit(number)
+                && let Err(error) = self.visit(number, place)
             {
                 self.problems.push(error);
             }

@@ -84,8 +84,11 @@ impl<'a> Recorder<'a> {
             record.problems.push(problem.into());
         }
         if inode.links() == 0 {
-            // Whether an inode without links is an orphan stands in the list of orphans.
+            // Whether an inode without links is an orphan stands in the list of orphans, which begins in the
+            // superblock.
             record.depends.push(superblock.place());
+            let place = self.fs.orphan_place(inode.number);
+            record.depends.extend(place.filter(|place| *place != superblock.place()));
         }
         self.add_content(inode, &mut record);
         self.add_attributes(inode, &mut record);
@@ -158,8 +161,9 @@ impl<'a> Recorder<'a> {
         let mut block = std::mem::take(&mut self.block);
         let (bytes, problem) = block.read(&*self.fs.view, superblock, number);
         record.problems.extend(problem.cloned().map(Error::from));
+        // That it cannot be read is a part of the record, too.
+        record.depends.push(ByteRange::at(offset, superblock.block_size.bytes()));
         if let Some(bytes) = bytes {
-            record.depends.push(ByteRange::at(offset, superblock.block_size.bytes()));
             match Attributes::in_block(bytes, offset) {
                 Ok(attributes) => self.check(attributes, true, inode, record),
                 Err(error) => record.problems.push(error.into()),

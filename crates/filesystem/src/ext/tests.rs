@@ -350,3 +350,33 @@ fn the_layout_does_not_depend_on_whether_the_filesystem_is_mounted() {
     seal_superblock(&mut bytes);
     assert_ne!(open(bytes).layout_key(), key);
 }
+
+#[test]
+fn orphans_depend_on_what_names_them() {
+    for name in ["dirty-ext4-orphan-file", "dirty-ext4-orphans"] {
+        let fs = open(image(name));
+        let orphans: Vec<_> =
+            scanned(&fs).0.into_iter().filter(|found| found.allocation == Allocation::Orphan).collect();
+        assert!(orphans.len() > 1, "{name}");
+        for orphan in orphans {
+            let number = u32::try_from(orphan.id.0).expect("small").to_le_bytes();
+            let record = fs.record(orphan.id).expect("a record");
+            let named = record.depends.iter().any(|range| {
+                let length = usize::try_from(range.len()).expect("small");
+                let bytes = vminspect_bytes::ReadAtExt::read_vec(&fs.view, range.start(), length);
+                bytes.expect("bytes").chunks_exact(4).any(|word| word == number)
+            });
+            assert!(named, "{name}: inode {} in {:?}", orphan.id.0, record.depends);
+        }
+    }
+}
+
+#[test]
+fn an_attribute_block_that_cannot_be_read_is_depended_on() {
+    let mut bytes = image("ext2-1k");
+    let place = open(bytes.clone()).record(FileId(11)).expect("lost+found").place.start();
+    put(&mut bytes, usize::try_from(place).expect("small") + 0x68, 30_000);
+    let record = open(bytes).record(FileId(11)).expect("a record");
+    assert!(!record.problems.is_empty());
+    assert!(record.depends.contains(&ByteRange::at(30_000 * 1024, 1024)), "{:?}", record.depends);
+}

@@ -23,8 +23,8 @@ pub(crate) struct Ext {
     pub(crate) view: Arc<dyn ReadAt>,
     pub(crate) superblock: Superblock,
     pub(super) groups: Vec<Group>,
-    /// Sorted.
-    orphans: Vec<InodeNumber>,
+    /// Sorted, with the places that name them.
+    orphans: Vec<(InodeNumber, ByteRange)>,
     pub(super) problems: Vec<Error>,
 }
 
@@ -39,7 +39,7 @@ impl Ext {
         let (orphans, problems) = orphan::orphans(&fs);
         fs.orphans = orphans;
         fs.orphans.sort_unstable();
-        fs.orphans.dedup();
+        fs.orphans.dedup_by_key(|(number, _)| *number);
         fs.problems.extend(problems);
         fs.add_notes();
         Ok(fs)
@@ -191,11 +191,17 @@ impl Ext {
     pub(super) fn allocation(&self, inode: &Inode<'_>) -> Allocation {
         if inode.links() > 0 {
             Allocation::Allocated
-        } else if self.orphans.binary_search(&inode.number).is_ok() {
+        } else if self.orphan_place(inode.number).is_some() {
             Allocation::Orphan
         } else {
             Allocation::Deleted
         }
+    }
+
+    /// Where an inode is named as an orphan, if it is one.
+    pub(super) fn orphan_place(&self, number: InodeNumber) -> Option<ByteRange> {
+        let index = self.orphans.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.orphans.get(index).map(|(_, place)| *place)
     }
 
     /// The record of an inode that is or was in use.
