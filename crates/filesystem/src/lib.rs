@@ -20,6 +20,7 @@ mod exercise;
 pub mod ext;
 mod file_system;
 mod metadata;
+pub mod ntfs;
 mod record;
 
 pub use driver::{DRIVERS, Driver, open, probe};

@@ -1,0 +1,3 @@
+//! NTFS.
+
+pub mod compression;
