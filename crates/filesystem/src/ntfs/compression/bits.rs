@@ -3,7 +3,11 @@
 /// Bits that [`BitReader::refill`] guarantees.
 pub(super) const REFILLED: u32 = 48;
 
-/// Reads bits. Behind the end of the input it reads zeros, until someone asks [`BitReader::is_past_end`].
+/// Reads bits. A loop that decodes keeps a copy of its own, and lends it to no function that is not inlined, so
+/// that it stays in registers.
+///
+/// Behind the end of the input it reads zeros, until someone asks [`BitReader::is_past_end`].
+#[derive(Clone, Copy)]
 pub(super) struct BitReader<'a> {
     input: &'a [u8],
     /// Where the next word to buffer begins.
@@ -11,6 +15,7 @@ pub(super) struct BitReader<'a> {
     /// What was read and not consumed, from the highest bit. Below `count` bits stand either zeros or what
     /// `position` points at.
     buffer: u64,
+    /// How many, in the low six bits; what stands above them is of no meaning.
     count: u32,
 }
 
@@ -24,23 +29,13 @@ impl<'a> BitReader<'a> {
     pub(super) fn refill(&mut self) {
         let bytes = match self.input.get(self.position..).and_then(|rest| rest.first_chunk()) {
             Some(bytes) => *bytes,
-            None => self.last_bytes(),
+            None => last_bytes(self.input, self.position),
         };
         self.buffer |= words(bytes).wrapping_shr(self.count);
         // As many whole words as fit: the count keeps its low four bits and becomes 48 to 63.
-        let kept = usize::from(self.count.to_le_bytes()[0] >> 4);
+        let kept = usize::from(self.count.to_le_bytes()[0] >> 4 & 3);
         self.position = self.position.wrapping_add(6).wrapping_sub(kept.wrapping_mul(2));
         self.count |= REFILLED;
-    }
-
-    #[cold]
-    fn last_bytes(&self) -> [u8; 8] {
-        let mut bytes = [0; 8];
-        let rest = self.input.get(self.position..).unwrap_or_default();
-        for (byte, stored) in bytes.iter_mut().zip(rest) {
-            *byte = *stored;
-        }
-        bytes
     }
 
     /// The next `COUNT` bits, which are buffered.
@@ -54,6 +49,12 @@ impl<'a> BitReader<'a> {
     pub(super) fn consume(&mut self, count: u32) {
         self.buffer = self.buffer.wrapping_shl(count);
         self.count = self.count.wrapping_sub(count);
+    }
+
+    /// Drops as many buffered bits as the low six bits of `count` say.
+    #[inline(always)]
+    pub(super) fn consume_low(&mut self, count: u16) {
+        self.consume(u32::from(count));
     }
 
     /// Takes `count` buffered bits, 0 to 32.
@@ -73,14 +74,14 @@ impl<'a> BitReader<'a> {
     /// Bits that are buffered.
     #[inline(always)]
     pub(super) fn buffered(&self) -> u32 {
-        self.count
+        self.count & 63
     }
 
     /// Gives back words that were buffered too early, so that 16 to 31 bits remain: as many as the reader of
     /// the specification has after a symbol. Bytes between the words then begin at [`BitReader::position`].
     pub(super) fn give_back(&mut self) {
-        let early = (self.count >> 4).saturating_sub(1);
-        self.count = self.count.wrapping_sub(early.wrapping_mul(16));
+        let early = (self.buffered() >> 4).saturating_sub(1);
+        self.count = self.buffered().wrapping_sub(early.wrapping_mul(16));
         self.position = self.position.wrapping_sub(index(u64::from(early)).wrapping_mul(2));
         self.buffer &= u64::MAX.wrapping_shl(64_u32.wrapping_sub(self.count));
     }
@@ -106,16 +107,27 @@ impl<'a> BitReader<'a> {
 
     /// Drops what is left of the current word; a whole one when none has begun, as LZX has it.
     pub(super) fn drop_word(&mut self) {
-        let bits = self.position.wrapping_mul(8).wrapping_sub(index(u64::from(self.count)));
+        let bits = self.position.wrapping_mul(8).wrapping_sub(index(u64::from(self.buffered())));
         self.position = (bits >> 4).wrapping_add(1).wrapping_mul(2);
         (self.buffer, self.count) = (0, 0);
     }
 
     /// Whether bits were consumed of a word that the input does not have whole.
     pub(super) fn is_past_end(&self) -> bool {
-        let untouched = index(u64::from(self.count >> 4)).wrapping_mul(2);
+        let untouched = index(u64::from(self.buffered() >> 4)).wrapping_mul(2);
         self.position.saturating_sub(untouched) > self.input.len()
     }
+}
+
+/// What the input has from `position` on, less than eight bytes, and zeros.
+#[cold]
+fn last_bytes(input: &[u8], position: usize) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    let rest = input.get(position..).unwrap_or_default();
+    for (byte, stored) in bytes.iter_mut().zip(rest) {
+        *byte = *stored;
+    }
+    bytes
 }
 
 /// Four words with the first on top.

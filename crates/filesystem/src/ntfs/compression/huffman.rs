@@ -19,7 +19,8 @@ pub(super) enum Accept {
 /// into a table is enough.
 pub(super) struct Code<const SYMBOLS: usize, const ENTRIES: usize> {
     name: &'static str,
-    /// By the next bits: `symbol << 4 | length`, or 0 where the code is longer, or none.
+    /// By the next bits: `symbol << 6 | length`, or 0 where the code is longer, or none. Six bits, as that many
+    /// are what a shift of 64 bits looks at.
     entries: [u16; ENTRIES],
     /// Symbols by the length of their codes, then by value.
     sorted: [u16; SYMBOLS],
@@ -45,15 +46,16 @@ impl<const SYMBOLS: usize, const ENTRIES: usize> Code<SYMBOLS, ENTRIES> {
 
     /// Makes the code whose symbols have these lengths, of which 0 is "not used".
     pub(super) fn set(&mut self, lengths: &[u8; SYMBOLS], accept: Accept) -> Result<(), DecodeError> {
+        let mut used = [(0, 0); SYMBOLS];
+        let used = compact(lengths, &mut used);
         let mut counts = [0_u16; LONGEST + 1];
-        for length in lengths {
+        for (_, length) in used {
             if let Some(count) = counts.get_mut(usize::from(*length)) {
                 *count = count.wrapping_add(1);
             }
         }
-        counts[0] = 0;
         self.divide(&counts, accept)?;
-        self.sort(lengths);
+        self.sort(used);
         self.fill(&counts);
         Ok(())
     }
@@ -73,16 +75,13 @@ impl<const SYMBOLS: usize, const ENTRIES: usize> Code<SYMBOLS, ENTRIES> {
         if enough { Ok(()) } else { Err(DecodeError::CodeLengths { code: self.name }) }
     }
 
-    fn sort(&mut self, lengths: &[u8; SYMBOLS]) {
+    fn sort(&mut self, used: &[(u16, u8)]) {
         let mut next = self.starts;
-        for (symbol, length) in (0_u16..).zip(lengths) {
-            if *length == 0 {
-                continue;
-            }
+        for (symbol, length) in used {
             if let Some(next) = next.get_mut(usize::from(*length))
                 && let Some(place) = self.sorted.get_mut(usize::from(*next))
             {
-                *place = symbol;
+                *place = *symbol;
                 *next = next.wrapping_add(1);
             }
         }
@@ -99,14 +98,11 @@ impl<const SYMBOLS: usize, const ENTRIES: usize> Code<SYMBOLS, ENTRIES> {
             let span = these.len().wrapping_mul(width);
             let Some((part, rest)) = std::mem::take(&mut entries).split_at_mut_checked(span) else { return };
             entries = rest;
-            if width == 1 {
-                for (entry, symbol) in part.iter_mut().zip(these) {
-                    *entry = symbol << 4 | length;
-                }
-                continue;
-            }
-            for (part, symbol) in part.chunks_exact_mut(width).zip(these) {
-                part.fill(symbol << 4 | length);
+            match width {
+                1 => spread::<1>(part, width, these, length),
+                2 => spread::<2>(part, width, these, length),
+                4 => spread::<4>(part, width, these, length),
+                _ => spread::<8>(part, width, these, length),
             }
         }
         entries.fill(0);
@@ -117,10 +113,12 @@ impl<const SYMBOLS: usize, const ENTRIES: usize> Code<SYMBOLS, ENTRIES> {
     pub(super) fn decode(&self, bits: &mut BitReader<'_>) -> Result<usize, DecodeError> {
         let entry = self.entries.get(Self::primary(bits)).copied().unwrap_or(0);
         if entry == 0 {
-            return self.decode_long(bits);
+            let (symbol, length) = self.decode_long(bits.peek::<16>())?;
+            bits.consume(length);
+            return Ok(symbol);
         }
-        bits.consume(u32::from(entry & 15));
-        Ok(usize::from(entry >> 4))
+        bits.consume_low(entry);
+        Ok(usize::from(entry >> 6))
     }
 
     #[inline(always)]
@@ -129,22 +127,47 @@ impl<const SYMBOLS: usize, const ENTRIES: usize> Code<SYMBOLS, ENTRIES> {
         bits.peek::<16>().wrapping_shr(16_u32.wrapping_sub(Self::PRIMARY))
     }
 
+    /// The symbol that the next 16 bits begin with, and the length of its code.
     #[cold]
     #[inline(never)]
-    fn decode_long(&self, bits: &mut BitReader<'_>) -> Result<usize, DecodeError> {
-        let pattern = u32::try_from(bits.peek::<16>()).unwrap_or(0);
+    fn decode_long(&self, next: usize) -> Result<(usize, u32), DecodeError> {
+        let pattern = u32::try_from(next).unwrap_or(0);
         let lengths =
             self.ends.iter().zip(self.ends.iter().skip(1)).zip(self.starts.iter().skip(1)).zip(1_u32..);
         for (((begin, end), start), length) in lengths {
             if pattern < *end {
                 let nth = pattern.wrapping_sub(*begin).wrapping_shr(16_u32.wrapping_sub(length));
-                bits.consume(length);
-                let place = usize::from(*start).wrapping_add(index(nth));
-                let symbol = self.sorted.get(place).copied();
-                return symbol.map(usize::from).ok_or(DecodeError::UndefinedCode { code: self.name });
+                let symbol = self.sorted.get(usize::from(*start).wrapping_add(index(nth)));
+                let symbol = symbol.ok_or(DecodeError::UndefinedCode { code: self.name })?;
+                return Ok((usize::from(*symbol), length));
             }
         }
         Err(DecodeError::UndefinedCode { code: self.name })
+    }
+}
+
+/// The symbols whose length is not 0, with it, gathered without a branch: which they are is hard to predict.
+fn compact<'a, const SYMBOLS: usize>(
+    lengths: &[u8; SYMBOLS],
+    used: &'a mut [(u16, u8); SYMBOLS],
+) -> &'a [(u16, u8)] {
+    let mut count = 0_usize;
+    for (symbol, length) in (0_u16..).zip(lengths) {
+        if let Some(place) = used.get_mut(count) {
+            *place = (symbol, *length);
+        }
+        count = count.wrapping_add(usize::from(*length != 0));
+    }
+    used.get(..count).unwrap_or_default()
+}
+
+/// Writes `width` entries, a multiple of `STEP`, for each symbol.
+#[inline(always)]
+fn spread<const STEP: usize>(part: &mut [u16], width: usize, symbols: &[u16], length: u16) {
+    for (part, symbol) in part.chunks_exact_mut(width).zip(symbols) {
+        for entries in part.as_chunks_mut::<STEP>().0 {
+            *entries = [symbol << 6 | length; STEP];
+        }
     }
 }
 

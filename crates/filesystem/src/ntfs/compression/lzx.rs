@@ -9,7 +9,7 @@ mod calls;
 
 use super::DecodeError;
 use super::bits::BitReader;
-use block::{Codes, Matches};
+use block::Codes;
 
 /// Most bytes that a chunk decodes to.
 pub const MAX_CHUNK: usize = 1 << 15;
@@ -60,13 +60,11 @@ fn blocks(bits: &mut BitReader<'_>, output: &mut [u8]) -> Result<(), DecodeError
             UNCOMPRESSED => recent = stored(bits, part.get_mut(position..).unwrap_or_default())?,
             kind => {
                 codes.read(bits, kind == ALIGNED)?;
-                let mut matches = Matches { codes: &codes, recent };
-                if kind == ALIGNED {
-                    matches.decode::<true>(bits, part, position)?;
+                recent = if kind == ALIGNED {
+                    block::decode::<true>(&codes, recent, bits, part, position)?
                 } else {
-                    matches.decode::<false>(bits, part, position)?;
-                }
-                recent = matches.recent;
+                    block::decode::<false>(&codes, recent, bits, part, position)?
+                };
             }
         }
         position = end;

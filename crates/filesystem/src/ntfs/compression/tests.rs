@@ -1,6 +1,7 @@
 //! The codecs against what libwim and ntfs-3g compressed; see `fixtures/compression.sh`.
 
 mod damage;
+mod matches;
 mod oracle;
 mod published;
 mod table;

@@ -57,30 +57,47 @@ fn block(
     code: &SymbolCode,
     bits: &mut BitReader<'_>,
     output: &mut [u8],
+    position: usize,
+    end: usize,
+) -> Result<usize, DecodeError> {
+    let mut own = *bits;
+    let result = symbols(code, &mut own, output, position, end);
+    *bits = own;
+    result
+}
+
+#[inline(always)]
+fn symbols(
+    code: &SymbolCode,
+    bits: &mut BitReader<'_>,
+    output: &mut [u8],
     mut position: usize,
     end: usize,
 ) -> Result<usize, DecodeError> {
     while position < end {
         bits.refill();
         let mut symbol = code.decode(bits)?;
-        if let Ok(literal) = u8::try_from(symbol) {
-            put(output, position, literal);
-            position = position.wrapping_add(1);
+        if put(symbol, output, &mut position) {
             if position >= end {
                 break;
             }
-            // The buffer holds 48 bits: enough for a literal and a match.
+            // The buffer holds 48 bits, which are three symbols.
             symbol = code.decode(bits)?;
-            if let Ok(literal) = u8::try_from(symbol) {
-                put(output, position, literal);
-                position = position.wrapping_add(1);
-                continue;
+            if put(symbol, output, &mut position) {
+                if position >= end {
+                    break;
+                }
+                symbol = code.decode(bits)?;
+                if put(symbol, output, &mut position) {
+                    continue;
+                }
+                bits.refill();
             }
         }
         let mut length = symbol & 15;
         let magnitude = u32::from(symbol.to_le_bytes()[0] >> 4);
         if length == LONG {
-            length = long_length(bits)?;
+            (length, *bits) = long_length(*bits)?;
         }
         length = length.wrapping_add(SHORTEST);
         let offset = 1_usize.wrapping_shl(magnitude) | bits.take(magnitude);
@@ -90,20 +107,24 @@ fn block(
     Ok(position)
 }
 
+/// Writes a symbol that is a literal.
 #[inline(always)]
-fn put(output: &mut [u8], position: usize, literal: u8) {
-    if let Some(byte) = output.get_mut(position) {
+fn put(symbol: usize, output: &mut [u8], position: &mut usize) -> bool {
+    let Ok(literal) = u8::try_from(symbol) else { return false };
+    if let Some(byte) = output.get_mut(*position) {
         *byte = literal;
     }
+    *position = position.wrapping_add(1);
+    true
 }
 
 /// A length that its symbol cannot hold: in one byte, in two, or in four.
 #[cold]
-fn long_length(bits: &mut BitReader<'_>) -> Result<usize, DecodeError> {
+fn long_length(mut bits: BitReader<'_>) -> Result<(usize, BitReader<'_>), DecodeError> {
     bits.give_back();
     let [byte] = bits.bytes().ok_or(DecodeError::InputEnds)?;
     if byte < u8::MAX {
-        return Ok(usize::from(byte).wrapping_add(LONG));
+        return Ok((usize::from(byte).wrapping_add(LONG), bits));
     }
     let mut length = u32::from(u16::from_le_bytes(bits.bytes().ok_or(DecodeError::InputEnds)?));
     if length == 0 {
@@ -111,7 +132,7 @@ fn long_length(bits: &mut BitReader<'_>) -> Result<usize, DecodeError> {
     }
     match usize::try_from(length) {
         // The shortest is left to the symbol, so a shorter one here is damage.
-        Ok(wide) if (LONG..usize::MAX - SHORTEST).contains(&wide) => Ok(wide),
+        Ok(wide) if (LONG..usize::MAX - SHORTEST).contains(&wide) => Ok((wide, bits)),
         _ => Err(DecodeError::Value { structure: "match length", found: length }),
     }
 }

@@ -139,67 +139,101 @@ fn less(old: u8, difference: usize) -> u8 {
     old.checked_sub(difference).unwrap_or_else(|| old.wrapping_add(17).wrapping_sub(difference))
 }
 
-/// Decodes literals and matches.
-pub(super) struct Matches<'c> {
-    pub(super) codes: &'c Codes,
-    /// The offsets used last.
-    pub(super) recent: [u32; RECENT],
+/// Offsets used last.
+type Recent = [u32; RECENT];
+
+/// Decodes literals and matches into `output` from `position` on. Returns the offsets used last.
+pub(super) fn decode<const ALIGNED: bool>(
+    codes: &Codes,
+    recent: Recent,
+    bits: &mut BitReader<'_>,
+    output: &mut [u8],
+    position: usize,
+) -> Result<Recent, DecodeError> {
+    let (mut own, mut own_recent) = (*bits, recent);
+    let result = symbols::<ALIGNED>(codes, &mut own_recent, &mut own, output, position);
+    *bits = own;
+    result.map(|()| own_recent)
 }
 
-impl Matches<'_> {
-    /// Fills `output` from `position` on.
-    pub(super) fn decode<const ALIGNED: bool>(
-        &mut self,
-        bits: &mut BitReader<'_>,
-        output: &mut [u8],
-        mut position: usize,
-    ) -> Result<(), DecodeError> {
-        while position < output.len() {
-            if bits.buffered() < 32 {
+#[inline(always)]
+fn symbols<const ALIGNED: bool>(
+    codes: &Codes,
+    recent: &mut Recent,
+    bits: &mut BitReader<'_>,
+    output: &mut [u8],
+    mut position: usize,
+) -> Result<(), DecodeError> {
+    while position < output.len() {
+        bits.refill();
+        let mut symbol = codes.main.decode(bits)?;
+        if put(symbol, output, &mut position) {
+            if position >= output.len() {
+                break;
+            }
+            // The buffer holds 48 bits, which are three symbols.
+            symbol = codes.main.decode(bits)?;
+            if put(symbol, output, &mut position) {
+                if position >= output.len() {
+                    break;
+                }
+                symbol = codes.main.decode(bits)?;
+                if put(symbol, output, &mut position) {
+                    continue;
+                }
                 bits.refill();
             }
-            let symbol = self.codes.main.decode(bits)?;
-            if let Ok(literal) = u8::try_from(symbol) {
-                if let Some(byte) = output.get_mut(position) {
-                    *byte = literal;
-                }
-                position = position.wrapping_add(1);
-                continue;
-            }
-            let mut length = (symbol & 7).wrapping_add(SHORTEST);
-            if symbol & 7 == 7 {
-                length = length.wrapping_add(self.codes.length.decode(bits)?);
-            }
-            let slot = symbol.wrapping_sub(LITERALS) >> 3;
-            let offset = self.offset::<ALIGNED>(bits, slot)?;
-            repeat(output, position, usize::try_from(offset).unwrap_or(usize::MAX), length)?;
-            position = position.wrapping_add(length);
         }
-        Ok(())
+        let mut length = (symbol & 7).wrapping_add(SHORTEST);
+        if symbol & 7 == 7 {
+            length = length.wrapping_add(codes.length.decode(bits)?);
+        }
+        let slot = symbol.wrapping_sub(LITERALS) >> 3;
+        let offset = offset::<ALIGNED>(codes, recent, bits, slot)?;
+        repeat(output, position, usize::try_from(offset).unwrap_or(usize::MAX), length)?;
+        position = position.wrapping_add(length);
     }
+    Ok(())
+}
 
-    #[inline(always)]
-    fn offset<const ALIGNED: bool>(
-        &mut self,
-        bits: &mut BitReader<'_>,
-        slot: usize,
-    ) -> Result<u32, DecodeError> {
-        if slot < RECENT {
-            // The format swaps, where a list of the most recent would rotate.
-            self.recent.swap(0, slot);
-            return Ok(self.recent[0]);
-        }
-        let (base, more) = SLOTS.get(slot).copied().unwrap_or_default();
-        bits.refill();
-        let low = if ALIGNED && more >= ALIGNED_BITS {
-            let high = bits.take(more.wrapping_sub(ALIGNED_BITS)) << ALIGNED_BITS;
-            high | self.codes.aligned.decode(bits)?
-        } else {
-            bits.take(more)
-        };
-        let low = u32::try_from(low).unwrap_or(0);
-        let offset = base.wrapping_add(low).wrapping_sub(OFFSET_BIAS);
-        self.recent = [offset, self.recent[0], self.recent[1]];
-        Ok(offset)
+/// Writes a symbol that is a literal.
+#[inline(always)]
+fn put(symbol: usize, output: &mut [u8], position: &mut usize) -> bool {
+    let Ok(literal) = u8::try_from(symbol) else { return false };
+    if let Some(byte) = output.get_mut(*position) {
+        *byte = literal;
     }
+    *position = position.wrapping_add(1);
+    true
+}
+
+#[inline(always)]
+fn offset<const ALIGNED: bool>(
+    codes: &Codes,
+    recent: &mut Recent,
+    bits: &mut BitReader<'_>,
+    slot: usize,
+) -> Result<u32, DecodeError> {
+    if slot < RECENT {
+        // The format swaps, where a list of the most recent would rotate.
+        recent.swap(0, slot);
+        return Ok(recent[0]);
+    }
+    let (base, more) = SLOTS.get(slot).copied().unwrap_or_default();
+    if bits.buffered() < 18 {
+        bits.refill();
+    }
+    let low = if ALIGNED && more >= ALIGNED_BITS {
+        let high = bits.take(more.wrapping_sub(ALIGNED_BITS)) << ALIGNED_BITS;
+        if bits.buffered() < 16 {
+            bits.refill();
+        }
+        high | codes.aligned.decode(bits)?
+    } else {
+        bits.take(more)
+    };
+    let low = u32::try_from(low).unwrap_or(0);
+    let offset = base.wrapping_add(low).wrapping_sub(OFFSET_BIAS);
+    *recent = [offset, recent[0], recent[1]];
+    Ok(offset)
 }
