@@ -9,7 +9,7 @@ use vminspect_report::{Fields, Format, listing};
 /// first byte chooses their encoding.
 pub fn report(input: &[u8]) {
     let (encoding, names) = match input.split_first() {
-        Some((first, names)) if first & 1 == 1 => (NameEncoding::Utf16Le, names),
+        Some((first, names)) if first & 1 == 1 => (NameEncoding::Wtf8, names),
         Some((_, names)) => (NameEncoding::Bytes, names),
         None => return,
     };

@@ -63,26 +63,21 @@ impl PathFilter {
         if self.takes_all() {
             return true;
         }
-        let text;
-        let bytes = if path.utf16 {
-            text = path.to_text().0;
-            text.as_bytes()
-        } else {
-            &path.bytes
-        };
-        self.matched.as_ref().is_none_or(|patterns| patterns.is_match(bytes))
-            && !self.excluded.as_ref().is_some_and(|patterns| patterns.is_match(bytes))
+        self.matched.as_ref().is_none_or(|patterns| patterns.is_match(&path.bytes))
+            && !self.excluded.as_ref().is_some_and(|patterns| patterns.is_match(&path.bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use vminspect_filesystem::NameEncoding;
+
     use super::*;
 
     fn takes(matched: &[&str], excluded: &[&str], path: &str) -> bool {
         let owned = |list: &[&str]| -> Vec<String> { list.iter().map(|each| (*each).to_owned()).collect() };
         let filter = PathFilter::new(&owned(matched), &owned(excluded)).unwrap();
-        filter.takes(&GuestPath { bytes: path.as_bytes().to_vec(), utf16: false })
+        filter.takes(&GuestPath::new(path.as_bytes().to_vec(), NameEncoding::Bytes))
     }
 
     #[test]

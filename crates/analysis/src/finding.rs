@@ -7,31 +7,41 @@ use vminspect_guest::Coverage;
 use crate::digest::Digests;
 
 /// A path inside a guest, in the bytes of its filesystem.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct GuestPath {
-    /// Full path: `/etc/passwd`, `vol2:/file`. Separators are `/`. In UTF-16LE names, every unit, the
-    /// separators too, has two bytes.
+    /// Full path: `/etc/passwd`, `vol2:/file`, `C:\\Windows\\notepad.exe`, `C:\\file.txt:stream`.
     pub bytes: Vec<u8>,
-    /// Whether `bytes` is UTF-16LE.
-    pub utf16: bool,
+    /// What `bytes` are. [`NameEncoding::Wtf8`] stands for UTF-16 on the disk.
+    pub encoding: NameEncoding,
 }
 
 impl GuestPath {
-    /// A path of bytes or UTF-16LE.
+    /// A path in the encoding of its filesystem.
     #[must_use]
     pub fn new(bytes: Vec<u8>, encoding: NameEncoding) -> Self {
-        Self { bytes, utf16: encoding == NameEncoding::Utf16Le }
+        Self { bytes, encoding }
     }
 
     /// The path as text. The flag is false when a part of it is no Unicode and was replaced by U+FFFD.
     #[must_use]
     pub fn to_text(&self) -> (String, bool) {
-        if self.utf16 {
-            return vminspect_bytes::decode_utf16le(&self.bytes);
+        match self.encoding {
+            NameEncoding::Wtf8 => vminspect_bytes::decode_wtf8(&self.bytes),
+            NameEncoding::Bytes => match String::from_utf8_lossy(&self.bytes) {
+                std::borrow::Cow::Borrowed(text) => (text.to_owned(), true),
+                std::borrow::Cow::Owned(text) => (text, false),
+            },
         }
-        match String::from_utf8_lossy(&self.bytes) {
-            std::borrow::Cow::Borrowed(text) => (text.to_owned(), true),
-            std::borrow::Cow::Owned(text) => (text, false),
+    }
+
+    /// The path as the disk's own encoding spells it: UTF-16LE for [`NameEncoding::Wtf8`].
+    #[must_use]
+    pub fn to_stored(&self) -> Vec<u8> {
+        match self.encoding {
+            NameEncoding::Wtf8 => {
+                vminspect_bytes::wtf8_units(&self.bytes).into_iter().flat_map(u16::to_le_bytes).collect()
+            }
+            NameEncoding::Bytes => self.bytes.clone(),
         }
     }
 }
@@ -100,7 +110,9 @@ pub enum Value {
     /// A time.
     Time(Timestamp),
     /// Names of flags.
-    Flags(Vec<String>),
+    Flags(Vec<&'static str>),
+    /// Text, such as a security identifier.
+    Text(String),
     /// Bytes: an attribute's value, a link target.
     Bytes(Vec<u8>),
     /// Device numbers.

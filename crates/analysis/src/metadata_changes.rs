@@ -1,36 +1,13 @@
 //! What changed in the metadata of a file, field by field.
 
-use vminspect_filesystem::{DeviceNumber, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata};
+use std::collections::BTreeMap;
+
+use vminspect_filesystem::{
+    Detail, DetailValue, DeviceNumber, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata,
+};
 
 use crate::content::Unreadable;
 use crate::finding::{FieldChange, Value};
-
-/// Names of inode flags as `chattr` and the kernel's documentation give them. Flags that only say how the
-/// content is stored (extents, htree index, inline data) are left out: they are no change that a user made.
-const FLAGS: &[(u64, &str)] = &[
-    (0x1, "secure_deletion"),
-    (0x2, "undelete"),
-    (0x4, "compressed"),
-    (0x8, "synchronous"),
-    (0x10, "immutable"),
-    (0x20, "append_only"),
-    (0x40, "no_dump"),
-    (0x80, "no_atime"),
-    (0x800, "encrypted"),
-    (0x4000, "journal_data"),
-    (0x8000, "no_tail"),
-    (0x1_0000, "synchronous_directory"),
-    (0x2_0000, "top_of_hierarchy"),
-    (0x10_0000, "verity"),
-    (0x80_0000, "no_copy_on_write"),
-    (0x200_0000, "dax"),
-    (0x2000_0000, "project_inherit"),
-    (0x4000_0000, "casefold"),
-];
-
-fn flag_names(flags: u64) -> Vec<String> {
-    FLAGS.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| (*name).to_owned()).collect()
-}
 
 /// Compares the metadata of a file on two disks. What cannot be read on either side goes to `problems`; the
 /// rest is compared all the same.
@@ -43,6 +20,14 @@ pub(crate) fn metadata_changes(
     let records = both(before.0.record(before.1), after.0.record(after.1), problems);
     let Some((x, y)) = records else { return Vec::new() };
     let mut changes = field_changes(&x.metadata, &y.metadata, access_times);
+    let flags = Value::Flags(before.0.flag_names(x.metadata.flags));
+    let new_flags = Value::Flags(after.0.flag_names(y.metadata.flags));
+    if flags != new_flags {
+        push(&mut changes, "flags", flags, new_flags);
+    }
+    if let Some((x, y)) = both(before.0.details(&x), after.0.details(&y), problems) {
+        detail_changes(x, y, &mut changes);
+    }
     if (x.has_attributes || y.has_attributes)
         && let Some((x, y)) = both(before.0.attributes(before.1), after.0.attributes(after.1), problems)
     {
@@ -94,7 +79,6 @@ fn field_changes(x: &Metadata, y: &Metadata, access_times: bool) -> Vec<FieldCha
     if x.kind != FileKind::Directory {
         compare("links", number(x.links), number(y.links));
     }
-    compare("flags", Value::Flags(flag_names(x.flags)), Value::Flags(flag_names(y.flags)));
     compare("device", device(x.device), device(y.device));
     let time = |time: Option<_>| time.map_or(Value::Absent, Value::Time);
     compare("modified", time(x.times.modified), time(y.times.modified));
@@ -104,6 +88,35 @@ fn field_changes(x: &Metadata, y: &Metadata, access_times: bool) -> Vec<FieldCha
         push(&mut changes, "accessed", time(x.times.accessed), time(y.times.accessed));
     }
     changes
+}
+
+/// Merges two lists of details that are sorted by field.
+fn detail_changes(x: Vec<Detail>, y: Vec<Detail>, changes: &mut Vec<FieldChange>) {
+    let mut fields: BTreeMap<&'static str, [Vec<Value>; 2]> = BTreeMap::new();
+    for (side, list) in [x, y].into_iter().enumerate() {
+        for detail in list.into_iter().filter(|detail| !detail.volatile) {
+            if let Some(values) = fields.entry(detail.field).or_default().get_mut(side) {
+                values.push(detail_value(detail.value));
+            }
+        }
+    }
+    for (field, [old, new]) in fields {
+        let count = old.len().max(new.len());
+        let padded =
+            |values: Vec<Value>| values.into_iter().chain(std::iter::repeat(Value::Absent)).take(count);
+        for (old, new) in padded(old).zip(padded(new)).filter(|(old, new)| old != new) {
+            push(changes, field, old, new);
+        }
+    }
+}
+
+fn detail_value(value: DetailValue) -> Value {
+    match value {
+        DetailValue::Number(number) => Value::Number(number),
+        DetailValue::Text(text) => Value::Text(text),
+        DetailValue::Time(time) => Value::Time(time),
+        DetailValue::Bytes(bytes) => Value::Bytes(bytes),
+    }
 }
 
 fn project(project: Option<u32>) -> Value {

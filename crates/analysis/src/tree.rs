@@ -124,7 +124,7 @@ impl Built {
                 node.runs_count = self.part.runs().saturating_sub(node.runs_at);
             }
             Content::Inline(_) => node.bits |= INLINE,
-            Content::Opaque => node.bits |= OPAQUE,
+            Content::Encoded(_) | Content::Opaque => node.bits |= OPAQUE,
             Content::None => {}
         }
         if record.metadata.allocation == Allocation::Orphan {

@@ -28,6 +28,7 @@ mod reader;
 mod timestamp;
 mod utf16;
 mod window;
+mod wtf8;
 
 pub use byte_range::ByteRange;
 pub use cache::BlockCache;
@@ -43,3 +44,4 @@ pub use reader::Reader;
 pub use timestamp::{Resolution, Timestamp};
 pub use utf16::{decode_utf16le, utf16le_units};
 pub use window::Window;
+pub use wtf8::{decode_wtf8, push_wtf8, wtf8_units};

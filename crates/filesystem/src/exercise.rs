@@ -61,6 +61,18 @@ fn file(fs: &dyn FileSystem, record: &Record, met: &mut Exercised) {
     std::hint::black_box(fs.is_internal(record));
     count(fs.metadata(id), met);
     count(fs.attributes(id), met);
+    count(fs.details(record), met);
+    if let Some(names) = count(fs.names(id), met) {
+        for name in names {
+            std::hint::black_box(fs.fold_name(&name.name));
+        }
+    }
+    for stream in &record.streams {
+        count(fs.metadata(stream.id), met);
+        if let Some(content) = count(fs.open(stream.id, Stream::Data), met) {
+            count(sample(&*content, met), met);
+        }
+    }
     if record.metadata.kind == FileKind::Directory {
         if let Some(gone) = count(fs.deleted_entries(id), met) {
             for entry in gone {
@@ -72,8 +84,10 @@ fn file(fs: &dyn FileSystem, record: &Record, met: &mut Exercised) {
         if record.metadata.kind == FileKind::Symlink {
             count(fs.read_link(id), met);
         }
-        if let Some(content) = count(fs.open_record(record, Stream::Data), met) {
-            count(sample(&*content, met), met);
+        for stream in [Stream::Data, Stream::Stored] {
+            if let Some(content) = count(fs.open_record(record, stream), met) {
+                count(sample(&*content, met), met);
+            }
         }
     }
 }

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
-use vminspect_bytes::{ByteRange, RangeSet, ReadAt};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, Timestamp};
 
 use crate::{Error, ExtendedAttribute, FileId, FileKind, Metadata, Record, Result};
 
 /// How a filesystem stores names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum NameEncoding {
     /// Bytes, by custom UTF-8.
     Bytes,
-    /// UTF-16, little-endian.
-    Utf16Le,
+    /// UTF-16 on the disk; handed out as WTF-8 ([`vminspect_bytes::push_wtf8`]), in which no unit is lost.
+    Wtf8,
 }
 
 /// What tells one filesystem from another.
@@ -39,6 +39,8 @@ pub enum Stream<'a> {
     Data,
     /// A named stream, its name as stored.
     Named(&'a [u8]),
+    /// The content as it is stored: compressed, or encrypted. The same as [`Stream::Data`] where it is neither.
+    Stored,
 }
 
 /// A name in a directory.
@@ -51,6 +53,40 @@ pub struct Entry {
     pub id: FileId,
     /// The kind that the directory records, where it does. The file's own record decides.
     pub kind: Option<FileKind>,
+}
+
+/// A name that a file's own record gives it (`$FILE_NAME`), whether or not a directory still has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkName {
+    /// The directory, as it was when the name was given.
+    pub parent: FileId,
+    /// The name, as [`Entry::name`].
+    pub name: Vec<u8>,
+}
+
+/// A fact of a file's record that only its format has, in the format's own terms.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Detail {
+    /// What it is: `owner`, `dacl`, `file_name.created`.
+    pub field: &'static str,
+    /// Its value.
+    pub value: DetailValue,
+    /// Whether it changes with nearly every change of the file (a sequence number of a log), so that a
+    /// comparison leaves it out.
+    pub volatile: bool,
+}
+
+/// The value of a [`Detail`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DetailValue {
+    /// A number.
+    Number(u64),
+    /// Text, such as a security identifier.
+    Text(String),
+    /// A time.
+    Time(Timestamp),
+    /// Bytes.
+    Bytes(Vec<u8>),
 }
 
 /// The entries of a directory. Goes on after an error.
@@ -87,6 +123,12 @@ pub trait FileSystem: Send + Sync {
     /// How names are stored.
     fn name_encoding(&self) -> NameEncoding;
 
+    /// What two names have in common that the guest takes for one, where it ignores case: the name in upper
+    /// case, by the volume's own table. `None` where case counts.
+    fn fold_name(&self, _name: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The root directory.
     fn root(&self) -> FileId;
 
@@ -104,6 +146,28 @@ pub trait FileSystem: Send + Sync {
     /// Whether a file is the filesystem's own, such as ext's journal: in use though no directory names it.
     fn is_internal(&self, _record: &Record) -> bool {
         false
+    }
+
+    /// Names of the bits of [`Metadata::flags`] that a user sets. Bits that only say how content is stored are
+    /// left out.
+    fn flag_names(&self, _flags: u64) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// What else the record of a file says, sorted by field.
+    ///
+    /// # Errors
+    /// When a structure that holds it cannot be read.
+    fn details(&self, _record: &Record) -> Result<Vec<Detail>> {
+        Ok(Vec::new())
+    }
+
+    /// The names that the file's own record gives it, also of a deleted file. Empty where records hold none.
+    ///
+    /// # Errors
+    /// When there is no such file or its record cannot be read.
+    fn names(&self, _file: FileId) -> Result<Vec<LinkName>> {
+        Ok(Vec::new())
     }
 
     /// What the filesystem records of a file.

@@ -26,6 +26,8 @@ mod record;
 pub use driver::{DRIVERS, Driver, open, probe};
 pub use error::{Error, Result};
 pub use exercise::{Exercised, exercise};
-pub use file_system::{Entries, Entry, FileSystem, Identity, NameEncoding, Scan, ScanUnit, Stream};
+pub use file_system::{
+    Detail, DetailValue, Entries, Entry, FileSystem, Identity, LinkName, NameEncoding, Scan, ScanUnit, Stream,
+};
 pub use metadata::{Allocation, DeviceNumber, ExtendedAttribute, FileId, FileKind, Metadata, Times};
-pub use record::{Content, Place, Record, Run};
+pub use record::{Content, NamedStream, Place, Record, Run};

@@ -1,7 +1,7 @@
 use smallvec::SmallVec;
 use vminspect_bytes::ByteRange;
 
-use crate::{Error, Metadata};
+use crate::{Error, FileId, Metadata};
 
 /// Where a run of a file's content lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,10 +31,27 @@ pub enum Content {
     Runs(SmallVec<[Run; 2]>),
     /// Inside metadata: inline data, a fast symlink's target.
     Inline(Box<[u8]>),
+    /// As runs of compressed or encrypted bytes. Where these are equal and at the same places, so is the
+    /// content; otherwise it has to be read through [`crate::FileSystem::open`].
+    Encoded(SmallVec<[Run; 2]>),
     /// The file can only be read through [`crate::FileSystem::open`]; its bytes have no place of their own.
     Opaque,
     /// None: devices, pipes, sockets.
     None,
+}
+
+/// A named stream of a file (NTFS's alternate data streams). It has an id of its own, by which it is opened
+/// and described as if it were a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedStream {
+    /// The stream. Its metadata is that of the file, but for the size.
+    pub id: FileId,
+    /// Name, as stored in [`crate::FileSystem::name_encoding`].
+    pub name: Vec<u8>,
+    /// Length in bytes.
+    pub size: u64,
+    /// Where it is.
+    pub content: Content,
 }
 
 /// A file as [`crate::FileSystem::scan`] yields it: everything its record says, merged from wherever the
@@ -52,6 +69,8 @@ pub struct Record {
     pub depends: SmallVec<[ByteRange; 1]>,
     /// Where the content is.
     pub content: Content,
+    /// Its named streams, sorted by name. Directories can have some, too.
+    pub streams: Vec<NamedStream>,
     /// Whether it has extended attributes.
     pub has_attributes: bool,
     /// What is wrong with the record. It was read as far as it could be.

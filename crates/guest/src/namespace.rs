@@ -1,8 +1,6 @@
 //! From paths to files: through mounts and symbolic links, without ever leaving the guest.
 
-use std::borrow::Cow;
-
-use vminspect_filesystem::{FileId, FileKind, FileSystem, NameEncoding};
+use vminspect_filesystem::{FileId, FileKind, FileSystem};
 
 use crate::volume::GuestVolume;
 use crate::{Error, Located, Result};
@@ -210,26 +208,15 @@ fn push_components(pending: &mut Vec<Vec<u8>>, path: &[u8]) {
 /// The first entry of this name. An entry that cannot be read is passed over, but not forgotten: when the name
 /// is not found, it may have been that one.
 fn find(filesystem: &dyn FileSystem, directory: FileId, name: &[u8]) -> Result<Option<FileId>> {
-    let name = stored(filesystem.name_encoding(), name);
     let mut bad = None;
     for entry in filesystem.entries(directory)? {
         match entry {
-            Ok(entry) if entry.name == *name => return Ok(Some(entry.id)),
+            Ok(entry) if entry.name == name => return Ok(Some(entry.id)),
             Ok(_) => {}
             Err(error) => bad = bad.or(Some(error)),
         }
     }
     bad.map_or(Ok(None), |error| Err(error.into()))
-}
-
-/// A name of a path as the filesystem stores it.
-fn stored(encoding: NameEncoding, name: &[u8]) -> Cow<'_, [u8]> {
-    match encoding {
-        NameEncoding::Bytes => Cow::Borrowed(name),
-        NameEncoding::Utf16Le => {
-            Cow::Owned(String::from_utf8_lossy(name).encode_utf16().flat_map(u16::to_le_bytes).collect())
-        }
-    }
 }
 
 fn not_found(path: &[u8]) -> Error {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use vminspect_analysis::Algorithm;
 use vminspect_analysis::finding::{AreaChange, Comparison, FieldChange, FileFacts, GuestPath};
+use vminspect_filesystem::NameEncoding;
 use vminspect_guest::Coverage;
 
 use crate::report::ListingReport;
@@ -195,7 +196,7 @@ pub fn comparison<W: Write>(mut out: W, comparison: &Comparison) -> io::Result<(
         Row::changed("type_changed", &each.before, &each.after).write(out)?;
     }
     for area in &comparison.areas_changed {
-        let path = GuestPath { bytes: area.place.clone().into_bytes(), utf16: false };
+        let path = GuestPath { bytes: area.place.clone().into_bytes(), encoding: NameEncoding::Bytes };
         Row { finding: "area_changed", path: Some(&path), area: Some(area), ..Row::default() }.write(out)?;
     }
     out.flush()

@@ -11,12 +11,9 @@ use crate::JsonWriter;
 /// # Errors
 /// Those of the output.
 pub fn write<W: Write>(out: &mut JsonWriter<W>, key: &str, path: &GuestPath) -> io::Result<()> {
-    if !path.utf16 {
-        return write_bytes(out, key, &path.bytes);
-    }
     let (text, exact) = path.to_text();
     out.text_field(key, &text)?;
-    if exact { Ok(()) } else { write_hex(out, key, &path.bytes) }
+    if exact { Ok(()) } else { write_hex(out, key, &path.to_stored()) }
 }
 
 /// Writes bytes that are text by custom, such as a link target, in the same manner.

@@ -4,6 +4,7 @@ use vminspect_analysis::finding::{
 };
 use vminspect_analysis::{Algorithm, Hasher};
 use vminspect_bytes::{Resolution, Timestamp};
+use vminspect_filesystem::NameEncoding;
 use vminspect_filesystem::{DeviceNumber, FileKind};
 use vminspect_guest::{Coverage, Problem};
 
@@ -15,7 +16,7 @@ fn facts(path: &[u8], kind: FileKind) -> FileFacts {
     let mut hasher = Hasher::new(&Algorithm::ALL);
     hasher.update(path);
     FileFacts {
-        path: GuestPath { bytes: path.to_vec(), utf16: false },
+        path: GuestPath { bytes: path.to_vec(), encoding: NameEncoding::Bytes },
         kind,
         size: path.len() as u64,
         digests: (kind == FileKind::Regular).then(|| hasher.finish()),
@@ -74,12 +75,12 @@ fn everything() -> Comparison {
         all.type_changed.push(TypeChange { before: before.clone(), after: facts(&name, FileKind::Symlink) });
         all.modified.push(Modified { before, after, metadata: Vec::new() });
         all.metadata_changed.push(MetadataChange {
-            path: GuestPath { bytes: name.clone(), utf16: false },
+            path: GuestPath { bytes: name.clone(), encoding: NameEncoding::Bytes },
             kind: FileKind::Regular,
             changes: vec![
                 change("changed", time(-5), time(i64::MAX)),
                 change("device", Value::Absent, Value::Device(DeviceNumber { major: 8, minor: 1 })),
-                change("flags", Value::Flags(Vec::new()), Value::Flags(vec!["immutable".to_owned()])),
+                change("flags", Value::Flags(Vec::new()), Value::Flags(vec!["immutable"])),
                 change("target", Value::Bytes(name.clone()), Value::Absent),
                 change("uid", Value::Number(0), Value::Number(u64::MAX)),
                 change("xattr:user.x", Value::Bytes(name.clone()), Value::Bytes(b"\0".to_vec())),
@@ -204,9 +205,9 @@ fn what_could_not_be_read_has_a_null_hash() {
 
 #[test]
 fn names_that_are_no_unicode_stay_two_names() {
-    let utf16 = GuestPath { bytes: vec![0x2f, 0, 0, 0xd8], utf16: true };
+    let utf16 = GuestPath { bytes: b"/\xed\xa0\x80".to_vec(), encoding: NameEncoding::Wtf8 };
     let mut out = Vec::new();
-    for path in [utf16, GuestPath { bytes: b"/\xff".to_vec(), utf16: false }] {
+    for path in [utf16, GuestPath { bytes: b"/\xff".to_vec(), encoding: NameEncoding::Bytes }] {
         let mut json = crate::JsonWriter::new(&mut out, crate::Layout::Line);
         json.begin_object().unwrap();
         crate::path::write(&mut json, "path", &path).unwrap();

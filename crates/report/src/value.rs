@@ -25,6 +25,7 @@ fn write<W: Write>(out: &mut JsonWriter<W>, field: &str, value: &Value) -> io::R
     match value {
         Value::Absent => out.null(),
         Value::Number(number) => out.number(*number),
+        Value::Text(text) => out.string(text),
         Value::Mode(_) | Value::Time(_) | Value::Device(_) => out.string(&one_line(field, value)),
         Value::Flags(names) => {
             out.begin_array()?;
@@ -67,6 +68,7 @@ pub(crate) fn one_line<'a>(field: &str, value: &'a Value) -> Cow<'a, str> {
     match value {
         Value::Absent => Cow::Borrowed(""),
         Value::Number(number) => Cow::Owned(number.to_string()),
+        Value::Text(text) => Cow::Borrowed(text),
         Value::Mode(mode) => Cow::Owned(format!("{mode:04o}")),
         Value::Time(at) => Cow::Owned(time::iso(*at)),
         Value::Flags(names) => Cow::Owned(names.join(",")),

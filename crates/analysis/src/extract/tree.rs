@@ -30,7 +30,7 @@ pub fn extract_tree(
     let located = match locate(guest, path) {
         Ok(located) => located,
         Err(error) => {
-            let path = GuestPath { bytes: path.to_vec(), utf16: false };
+            let path = GuestPath::new(path.to_vec(), NameEncoding::Bytes);
             return sink(Extracted {
                 problem: Some(error.to_string()),
                 ..Extracted::new(path, FileKind::Unknown)
@@ -219,5 +219,5 @@ fn joined(directory: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 fn guest_path(filesystem: &dyn FileSystem, bytes: Vec<u8>) -> GuestPath {
-    GuestPath { bytes, utf16: filesystem.name_encoding() == NameEncoding::Utf16Le }
+    GuestPath::new(bytes, filesystem.name_encoding())
 }

@@ -189,7 +189,9 @@ impl<'a> DirectoryEntries<'a> {
         match &record.content {
             Content::Inline(bytes) => entries.inline(bytes, record.place.start()),
             Content::Runs(runs) => entries.blocks = Some(DirectoryBlocks::new(fs, facts, runs, record)),
-            Content::Opaque | Content::None => return Err(Error::WrongKind("a directory")),
+            Content::Encoded(_) | Content::Opaque | Content::None => {
+                return Err(Error::WrongKind("a directory"));
+            }
         }
         Ok(entries)
     }

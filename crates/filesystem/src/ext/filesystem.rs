@@ -20,6 +20,29 @@ use crate::{
 /// Longest target of a symbolic link that is read: above what any Linux writes.
 const MOST_TARGET: u64 = 1 << 16;
 
+/// Names of inode flags as `chattr` and the kernel's documentation give them. Flags that only say how the
+/// content is stored (extents, htree index, inline data) are left out: they are no change that a user made.
+const FLAG_NAMES: &[(u64, &str)] = &[
+    (0x1, "secure_deletion"),
+    (0x2, "undelete"),
+    (0x4, "compressed"),
+    (0x8, "synchronous"),
+    (0x10, "immutable"),
+    (0x20, "append_only"),
+    (0x40, "no_dump"),
+    (0x80, "no_atime"),
+    (0x800, "encrypted"),
+    (0x4000, "journal_data"),
+    (0x8000, "no_tail"),
+    (0x1_0000, "synchronous_directory"),
+    (0x2_0000, "top_of_hierarchy"),
+    (0x10_0000, "verity"),
+    (0x80_0000, "no_copy_on_write"),
+    (0x200_0000, "dax"),
+    (0x2000_0000, "project_inherit"),
+    (0x4000_0000, "casefold"),
+];
+
 fn number(file: FileId) -> Result<InodeNumber> {
     u32::try_from(file.0)
         .ok()
@@ -65,6 +88,10 @@ impl FileSystem for Ext {
 
     fn problems(&self) -> Vec<Error> {
         self.problems.clone()
+    }
+
+    fn flag_names(&self, flags: u64) -> Vec<&'static str> {
+        FLAG_NAMES.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name).collect()
     }
 
     fn is_internal(&self, record: &Record) -> bool {

@@ -77,6 +77,7 @@ impl<'a> Recorder<'a> {
             place: inode.place,
             depends: SmallVec::new(),
             content: Content::None,
+            streams: Vec::new(),
             has_attributes: false,
             problems: Vec::new(),
         };
@@ -252,6 +253,7 @@ impl<'a> Recorder<'a> {
             place: inode.place,
             depends: SmallVec::new(),
             content: Content::None,
+            streams: Vec::new(),
             has_attributes: false,
             problems: Vec::new(),
         };

@@ -241,7 +241,7 @@ impl Ext {
                 .at(record.place.start())
                 .found(format!("inode {} with the encrypt flag", record.metadata.id.0))
                 .into()),
-            Content::None => Err(Error::WrongKind("a file with content")),
+            Content::Encoded(_) | Content::None => Err(Error::WrongKind("a file with content")),
         }
     }
 
