@@ -22,6 +22,7 @@ mod file_system;
 mod metadata;
 pub mod ntfs;
 mod record;
+mod stored;
 
 pub use driver::{DRIVERS, Driver, open, probe};
 pub use error::{Error, Result};
