@@ -4,4 +4,5 @@ mod conformance;
 mod corpus;
 mod damage;
 mod fixtures;
+mod ntfs_compression;
 mod oracle_ext;

@@ -80,6 +80,8 @@ impl<'a> BitReader<'a> {
     /// Gives back words that were buffered too early, so that 16 to 31 bits remain: as many as the reader of
     /// the specification has after a symbol. Bytes between the words then begin at [`BitReader::position`].
     pub(super) fn give_back(&mut self) {
+        // The last symbol may have left less than 16.
+        self.refill();
         let early = (self.buffered() >> 4).saturating_sub(1);
         self.count = self.buffered().wrapping_sub(early.wrapping_mul(16));
         self.position = self.position.wrapping_sub(index(u64::from(early)).wrapping_mul(2));

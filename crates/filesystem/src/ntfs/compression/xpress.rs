@@ -66,6 +66,7 @@ fn block(
     result
 }
 
+/// The loop of [`block`], on a copy of the reader that stays in registers.
 #[inline(always)]
 fn symbols(
     code: &SymbolCode,

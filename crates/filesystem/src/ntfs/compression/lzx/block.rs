@@ -156,6 +156,7 @@ pub(super) fn decode<const ALIGNED: bool>(
     result.map(|()| own_recent)
 }
 
+/// The loop of [`decode`], on copies that stay in registers.
 #[inline(always)]
 fn symbols<const ALIGNED: bool>(
     codes: &Codes,
@@ -207,6 +208,7 @@ fn put(symbol: usize, output: &mut [u8], position: &mut usize) -> bool {
     true
 }
 
+/// The offset of a match: one of those used last, or a new one.
 #[inline(always)]
 fn offset<const ALIGNED: bool>(
     codes: &Codes,

@@ -54,6 +54,32 @@ fn an_xpress_match_may_leave_its_block() {
     assert!(output.iter().all(|byte| *byte == 0));
 }
 
+/// More than a block, which libwim does not make. The other encoder puts the length in front.
+#[test]
+fn xpress_blocks_follow_each_other() {
+    let plain = super::fixture("plain.bin.zst");
+    for length in [65_535, 65_536, 65_537, 70_000, 131_072, 200_001, plain.len()] {
+        let plain = &plain[plain.len() - length..];
+        let framed = compcol::vec::compress_to_vec::<compcol::xpress_huffman::XpressHuffman>(plain).unwrap();
+        let mut output = vec![0xA5; length];
+        assert_eq!(xpress::decompress(&framed[4..], &mut output), Ok(()), "{length}");
+        assert!(output == plain, "{length}");
+    }
+}
+
+#[test]
+fn lznt1_of_other_encoders() {
+    let plain = super::fixture("plain.bin.zst");
+    let mut first = Vec::new();
+    ::lznt1::compress(&plain, &mut first);
+    let second = compcol::vec::compress_to_vec::<compcol::lznt1::Lznt1>(&plain).unwrap();
+    for stored in [first, second] {
+        let mut output = vec![0xA5; plain.len() + 100];
+        assert_eq!(lznt1::decompress(&stored, &mut output), Ok(plain.len()));
+        assert!(output[..plain.len()] == plain);
+    }
+}
+
 #[test]
 fn xpress_lengths_that_are_no_code_are_refused() {
     let refused = Err(DecodeError::CodeLengths { code: "symbol" });
