@@ -18,6 +18,7 @@ mod driver;
 mod error;
 mod exercise;
 pub mod ext;
+pub mod fat;
 mod file_system;
 mod metadata;
 pub mod ntfs;
