@@ -18,7 +18,7 @@ pub struct Driver {
 }
 
 /// Every format, in the order in which they are probed.
-pub static DRIVERS: &[Driver] = &[crate::ext::DRIVER];
+pub static DRIVERS: &[Driver] = &[crate::ext::DRIVER, crate::exfat::DRIVER];
 
 /// The driver for the format of `volume`, if one knows it.
 ///
