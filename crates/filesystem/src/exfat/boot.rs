@@ -89,11 +89,6 @@ impl Geometry {
         Cluster(u32::try_from(index).unwrap_or(u32::MAX).saturating_add(FIRST_CLUSTER))
     }
 
-    /// First byte of a cluster that a byte of the volume lies in.
-    pub(super) fn cluster_start(&self, offset: u64) -> u64 {
-        self.offset_of(self.cluster_at(offset))
-    }
-
     /// Where the FAT entry of a cluster lies, unless the FAT is too short for it.
     pub(super) fn fat_entry(&self, cluster: Cluster) -> Option<ByteRange> {
         let inside = u64::from(cluster.0).saturating_mul(FAT_ENTRY_SIZE);

@@ -4,4 +4,5 @@ mod conformance;
 mod corpus;
 mod damage;
 mod fixtures;
+mod oracle_exfat;
 mod oracle_ext;
