@@ -13,7 +13,7 @@ mod seed;
 mod text;
 mod volume;
 
-pub use filesystem::{ext, ext_journal};
+pub use filesystem::{exfat, ext, ext_journal};
 pub use guest::guest;
 pub use image::qcow2;
 pub use ntfs::ntfs_decode;
@@ -32,6 +32,7 @@ pub struct Target {
 
 /// Every target.
 pub static TARGETS: &[Target] = &[
+    Target { name: "exfat", run: exfat },
     Target { name: "ext", run: ext },
     Target { name: "ext_journal", run: ext_journal },
     Target { name: "gpt", run: gpt },

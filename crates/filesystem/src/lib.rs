@@ -17,6 +17,7 @@
 mod driver;
 mod error;
 mod exercise;
+pub mod exfat;
 pub mod ext;
 pub mod fat;
 mod file_system;

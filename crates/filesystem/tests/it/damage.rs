@@ -10,7 +10,7 @@ use vminspect_filesystem::exercise;
 use crate::fixtures::{Random, bytes};
 
 /// Small images, by driver. A driver adds a list.
-const DAMAGED: &[&[&str]] = &[EXT];
+const DAMAGED: &[&[&str]] = &[EXT, EXFAT];
 
 /// Without checksums, with them, with everything inside inodes, and with a journal to replay.
 const EXT: &[&str] = &[
@@ -22,6 +22,9 @@ const EXT: &[&str] = &[
     "ext/ext4-features",
     "ext/dirty-ext4-journal",
 ];
+/// With deleted files, fragments, every field, and without a backup to fall back to.
+const EXFAT: &[&str] =
+    &["exfat/sector-512", "exfat/deleted", "exfat/fields", "exfat/wrong", "exfat/texfat", "exfat/no-main"];
 /// Changes of each image: at least 10,000 for each driver.
 const CHANGES: usize = 2_000;
 /// Truncations of each image.

@@ -8,7 +8,7 @@ use vminspect_bytes::Memory;
 
 /// Images that every driver has to read as the contract says, by their paths below `fixtures`, without endings.
 /// A driver adds a list.
-pub(crate) const IMAGES: &[&[&str]] = &[EXT];
+pub(crate) const IMAGES: &[&[&str]] = &[EXT, EXFAT];
 
 const EXT: &[&str] = &[
     "ext/ext2-1k",
@@ -24,6 +24,22 @@ const EXT: &[&str] = &[
     "ext/ext4-inline",
     "ext/dirty-ext4-journal",
     "ext/dirty-ext4-orphan-file",
+];
+
+const EXFAT: &[&str] = &[
+    "exfat/sector-512",
+    "exfat/sector-1024",
+    "exfat/sector-2048",
+    "exfat/sector-4096",
+    "exfat/cluster-1m",
+    "exfat/large-directory",
+    "exfat/deleted",
+    "exfat/overwritten",
+    "exfat/fields",
+    "exfat/wrong",
+    "exfat/texfat",
+    "exfat/no-main",
+    "exfat/no-main-4096",
 ];
 
 /// Every one of [`IMAGES`].

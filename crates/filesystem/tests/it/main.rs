@@ -5,4 +5,5 @@ mod corpus;
 mod damage;
 mod fixtures;
 mod ntfs_compression;
+mod oracle_exfat;
 mod oracle_ext;
