@@ -9,7 +9,9 @@ use vminspect_guest::{Coverage, GuestVolume};
 
 use crate::content::{Counters, SharedContent, Unreadable, compare_shared, contents_differ};
 use crate::facts::{Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
-use crate::finding::{Comparison, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange};
+use crate::finding::{
+    Comparison, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange, Value,
+};
 use crate::hashing::{Hashing, Visitor, hash_versions, open_content};
 use crate::metadata_changes::metadata_changes;
 use crate::part::TableMemory;
@@ -106,8 +108,9 @@ pub(crate) fn compare_volumes(
             || shared.unreadable.binary_search(&id).is_ok()
     };
     let namespaces = (Namespace::of(before.volume), Namespace::of(after.volume));
-    let mut walked =
-        walk_both(&first, &second, (a.root(), b.root()), (&namespaces.0, &namespaces.1), &modified);
+    let (roots, namespaces) = ((a.root(), b.root()), (&namespaces.0, &namespaces.1));
+    let folding = (a.fold_name(b"").is_some() && b.fold_name(b"").is_some()).then_some(b);
+    let mut walked = walk_both(&first, &second, roots, namespaces, &modified, folding);
     trace("paths");
     let [problems_before, problems_after] = std::mem::take(&mut walked.problems);
     add_problems(before.image, problems_before, &mut found.coverage);
@@ -219,7 +222,7 @@ impl Comparing<'_> {
                 after: self.fact(self.after, y, pair, coverage),
             });
         }
-        let metadata = self.metadata(pair, coverage);
+        let metadata = if x.node.is_stream() { Vec::new() } else { self.metadata(pair, coverage) };
         if x.node.kind == FileKind::Regular && self.differs(pair, x, y, coverage) {
             let (old, new) = self.versions(pair, coverage);
             return Outcome::Modified(Modified {
@@ -265,11 +268,14 @@ impl Comparing<'_> {
         coverage.add_error(image, path, error.family(), error);
     }
 
-    fn metadata(&self, pair: &Pair, coverage: &mut Coverage) -> Vec<crate::finding::FieldChange> {
+    fn metadata(&self, pair: &Pair, coverage: &mut Coverage) -> Vec<FieldChange> {
         let before = (&**self.before.filesystem, pair.before);
         let after = (&**self.after.filesystem, pair.after);
         let mut problems = Vec::new();
-        let changes = metadata_changes(before, after, self.context.options.access_times, &mut problems);
+        let mut changes = metadata_changes(before, after, self.context.options.access_times, &mut problems);
+        if let Some(old) = &pair.old_name {
+            add_name(&mut changes, old, &pair.bytes, self.after.volume.separator);
+        }
         problems.iter().for_each(|problem| self.add_unreadable(&pair.bytes, problem, coverage));
         changes
     }
@@ -347,6 +353,14 @@ impl Comparing<'_> {
             })
             .collect()
     }
+}
+
+/// Adds that a name is spelt otherwise than it was, where that makes no other path.
+fn add_name(changes: &mut Vec<FieldChange>, old: &[u8], path: &[u8], separator: u8) {
+    let new = path.rsplit(|byte| *byte == separator).next().unwrap_or(path);
+    let (before, after) = (Value::Bytes(old.to_vec()), Value::Bytes(new.to_vec()));
+    changes.push(FieldChange { field: "name".to_owned(), before, after });
+    changes.sort_by(|a, b| a.field.cmp(&b.field));
 }
 
 fn split(list: Vec<(FileFacts, FileId)>, regular: &mut Vec<FileFacts>, other: &mut Vec<FileFacts>) {

@@ -63,6 +63,8 @@ pub struct FileFacts {
     pub target: Option<Vec<u8>>,
     /// Whether it is an orphan: in use, but deleted while open, so that no directory names it. Its path is made up.
     pub orphan: bool,
+    /// Whether it is a named stream of a file; its path is the file's, a colon, and its name.
+    pub stream: bool,
 }
 
 /// A regular file whose content changed.
@@ -122,7 +124,7 @@ pub enum Value {
 /// One field of a file's metadata that changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FieldChange {
-    /// Name of the field: `mode`, `uid`, `gid`, `modified`, `changed`, `created`, `accessed`, `flags`,
+    /// Name of the field: `name` (its case, where the guest ignores that), `mode`, `uid`, `gid`, `modified`, `changed`, `created`, `accessed`, `flags`,
     /// `project`, `target`, `device`, or `xattr:` and the attribute's name.
     pub field: String,
     /// Value before.

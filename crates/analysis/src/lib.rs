@@ -13,6 +13,8 @@ mod hashing;
 mod identify;
 mod list;
 mod metadata_changes;
+#[cfg(test)]
+mod mock;
 mod nodes;
 mod options;
 mod part;

@@ -88,7 +88,8 @@ impl Listing<'_> {
     fn chosen(&self, tree: &Tree, root: FileId, namespace: &Namespace) -> (Vec<u32>, Problems) {
         let mut files = Vec::new();
         if self.options.filter.takes_all() {
-            let listed = |node: &Node| node.kind == FileKind::Regular && !node.is_internal();
+            let listed =
+                |node: &Node| node.kind == FileKind::Regular && !node.is_internal() && !node.is_stream();
             let all = (0_u32..).zip(tree.nodes());
             files.extend(all.filter(|(_, node)| listed(node)).map(|(position, _)| position));
             if !files.is_empty() {
@@ -106,6 +107,7 @@ impl Listing<'_> {
 
     fn takes(&self, path: &[u8], found: Found<'_>) -> bool {
         found.node.kind == FileKind::Regular
+            && !found.node.is_stream()
             && (self.options.filter.takes_all()
                 || self.options.filter.takes(&GuestPath::new(path.to_vec(), self.filesystem.name_encoding())))
     }

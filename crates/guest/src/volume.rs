@@ -19,6 +19,8 @@ pub struct GuestVolume {
     /// What stands before the paths of this volume, without a slash at its end: empty for `/`, `/boot` for a
     /// volume mounted there, `vol2:` for one that no mount names.
     pub prefix: Vec<u8>,
+    /// What stands between the names of a path: `/`, or `\\` in every volume of a Windows guest.
+    pub separator: u8,
     /// Paths inside this volume at which another volume is mounted, without a slash at their end. What this
     /// volume itself holds below them is hidden in the running guest; its paths begin with `vol1:`.
     pub covered: Vec<Vec<u8>>,
@@ -77,6 +79,7 @@ fn open_volume(image: &str, volume: &Volume, position: usize, coverage: &mut Cov
         filesystem: None,
         content: None,
         prefix: Vec::new(),
+        separator: b'/',
         covered: Vec::new(),
     };
     opened.prefix = opened.own_prefix();
@@ -158,6 +161,7 @@ pub(crate) mod tests {
             filesystem: None,
             content: None,
             prefix: prefix.as_bytes().to_vec(),
+            separator: b'/',
             covered: Vec::new(),
         }
     }

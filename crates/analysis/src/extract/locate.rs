@@ -1,8 +1,7 @@
 use vminspect_filesystem::FileId;
 use vminspect_guest::{Error, Guest, Located};
 
-/// What stands between a volume's prefix and the number of a file that no directory names.
-const ORPHANS: &[u8] = b"/$OrphanFiles/inode-";
+use crate::walk::ORPHANS;
 
 /// The file at `path`, also at the made-up path of an orphan. A symbolic link at its end is not followed.
 ///
@@ -20,13 +19,16 @@ pub fn locate_followed(guest: &Guest, path: &[u8]) -> Result<Located, Error> {
     guest.resolve_following(path).or_else(|error| orphan(guest, path).ok_or(error))
 }
 
+/// The file at the path that a walk makes up for one that no directory names.
 fn orphan(guest: &Guest, path: &[u8]) -> Option<Located> {
-    let at = path.windows(ORPHANS.len()).position(|part| part == ORPHANS)?;
-    let (prefix, number) = (path.get(..at)?, path.get(at.checked_add(ORPHANS.len())?..)?);
-    let file = FileId(std::str::from_utf8(number).ok()?.parse().ok()?);
-    let mut volumes = guest.volumes().iter();
-    let volume = volumes.position(|volume| volume.prefix == prefix || volume.own_prefix() == prefix)?;
-    let filesystem = guest.volumes().get(volume)?.filesystem.as_ref()?;
-    filesystem.metadata(file).ok()?;
-    Some(Located { volume, file })
+    guest.volumes().iter().enumerate().find_map(|(index, volume)| {
+        let middle = [&[volume.separator], ORPHANS.0, &[volume.separator], ORPHANS.1].concat();
+        let own_prefix = volume.own_prefix();
+        let number = [&volume.prefix, &own_prefix]
+            .into_iter()
+            .find_map(|prefix| path.strip_prefix(prefix.as_slice())?.strip_prefix(middle.as_slice()))?;
+        let file = FileId(std::str::from_utf8(number).ok()?.parse().ok()?);
+        volume.filesystem.as_ref()?.metadata(file).ok()?;
+        Some(Located { volume: index, file })
+    })
 }
