@@ -25,6 +25,14 @@ static DIRTY: Seeds = Seeds::new(|| {
     ])
 });
 
+static EXFAT: Seeds = Seeds::new(|| {
+    seed::decompress(&[
+        include_bytes!("../seeds/exfat.gz"),
+        include_bytes!("../seeds/exfat-fields.gz"),
+        include_bytes!("../seeds/exfat-texfat.gz"),
+    ])
+});
+
 /// Records that are looked at closely. The seeds have fewer; a damaged superblock may claim millions.
 const MOST_RECORDS: usize = 512;
 
@@ -39,6 +47,11 @@ pub fn ext(input: &[u8]) {
 /// The same, with a journal to replay.
 pub fn ext_journal(input: &[u8]) {
     walk(seed::damaged(&DIRTY, input));
+}
+
+/// A damaged exFAT filesystem.
+pub fn exfat(input: &[u8]) {
+    walk(seed::damaged(&EXFAT, input));
 }
 
 fn walk(volume: Vec<u8>) {
