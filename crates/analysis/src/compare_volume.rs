@@ -7,7 +7,7 @@ use vminspect_bytes::{ReadAt, ReadError};
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem};
 use vminspect_guest::{Coverage, GuestVolume};
 
-use crate::content::{Counters, SharedContent, Unreadable, compare_shared, contents_differ};
+use crate::content::{Counters, SharedContent, Unreadable, compare_shared, contents_differ, has_content};
 use crate::facts::{Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
 use crate::finding::{
     Comparison, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange, Value,
@@ -17,7 +17,7 @@ use crate::metadata_changes::metadata_changes;
 use crate::part::TableMemory;
 use crate::rename::{Candidate, find_renames};
 use crate::second::{Found, Second};
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 use crate::walk::{Namespace, Pair, Path, Side, Walked, walk_both, walk_one};
 use crate::{Options, Progress, Stage};
 
@@ -60,11 +60,16 @@ pub(crate) fn add_one_sided(
     context.progress.stage(Stage::Walking, 0);
     let tree = Tree::read(filesystem, &context.memory, context.progress);
     let mut paths = Vec::new();
-    let problems = walk_one(&tree, filesystem.root(), &Namespace::of(side.volume), &mut |bytes, each| {
-        if context.takes(bytes, filesystem) {
-            paths.push(Path { bytes: bytes.to_vec(), file: each.node.id });
-        }
-    });
+    let problems = walk_one(
+        &tree,
+        filesystem.root(),
+        &Namespace::of(side.volume, context.options),
+        &mut |bytes, each| {
+            if context.takes(bytes, filesystem) {
+                paths.push(Path { bytes: bytes.to_vec(), file: each.node.id });
+            }
+        },
+    );
     add_problems(side.image, problems, &mut found.coverage);
     let entries = tree.len() as u64;
     let statistics = &mut found.statistics;
@@ -101,13 +106,16 @@ pub(crate) fn compare_volumes(
     found.statistics.entries_before += first.len() as u64;
     found.statistics.entries_after += second.len();
     trace("second tree");
-    let shared = compare_shared(a, &first, b, &second, &context.counters, context.progress);
+    let has_content =
+        |node: &Node| has_content(node) && (context.options.metadata_files || !node.is_internal());
+    let shared = compare_shared((a, &first), (b, &second), &has_content, &context.counters, context.progress);
     trace("content at shared places");
     let modified = |id: FileId| {
         first.find(id).is_some_and(|position| shared.is_modified(position))
             || shared.unreadable.binary_search(&id).is_ok()
     };
-    let namespaces = (Namespace::of(before.volume), Namespace::of(after.volume));
+    let namespaces =
+        (Namespace::of(before.volume, context.options), Namespace::of(after.volume, context.options));
     let (roots, namespaces) = ((a.root(), b.root()), (&namespaces.0, &namespaces.1));
     let folding = (a.fold_name(b"").is_some() && b.fold_name(b"").is_some()).then_some(b);
     let mut walked = walk_both(&first, &second, roots, namespaces, &modified, folding);

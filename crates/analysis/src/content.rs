@@ -50,13 +50,12 @@ impl SharedContent {
     }
 }
 
-/// Compares the content of all files whose records both disks share: it lies at the same places of both
-/// views, so only where these may differ has it to be read.
+/// Compares the content of all files that are `wanted` and whose records both disks share: it lies at the same
+/// places of both views, so only where these may differ has it to be read.
 pub(crate) fn compare_shared(
-    before: &dyn FileSystem,
-    first: &Tree,
-    after: &dyn FileSystem,
-    second: &Second<'_>,
+    (before, first): (&dyn FileSystem, &Tree),
+    (after, second): (&dyn FileSystem, &Second<'_>),
+    wanted: &dyn Fn(&Node) -> bool,
     counters: &Counters,
     progress: &dyn Progress,
 ) -> SharedContent {
@@ -69,7 +68,7 @@ pub(crate) fn compare_shared(
     let (mut opaque, mut encoded) = (Vec::new(), Vec::new());
     let (mut total, mut doubtful) = (0_u64, 0_u64);
     for (position, node) in second.shared_nodes() {
-        if !has_content(node) {
+        if !wanted(node) {
             continue;
         }
         let owner = u32::try_from(position).unwrap_or(u32::MAX);
@@ -122,8 +121,9 @@ pub(crate) fn compare_shared(
     shared
 }
 
-fn has_content(node: &Node) -> bool {
-    matches!(node.kind, FileKind::Regular | FileKind::Symlink) && !node.is_inline() && !node.is_internal()
+/// Whether a file has content outside its record.
+pub(crate) fn has_content(node: &Node) -> bool {
+    matches!(node.kind, FileKind::Regular | FileKind::Symlink) && !node.is_inline()
 }
 
 /// Compares the pieces of a batch; returns the owners of those that could not be read.
@@ -281,7 +281,7 @@ mod tests {
         let first = Tree::read(&before, &memory, &Silent);
         let second = Second::read(&before, &first, &after, &memory, false, &Silent);
         let counters = Counters::default();
-        let shared = compare_shared(&before, &first, &after, &second, &counters, &Silent);
+        let shared = compare_shared((&before, &first), (&after, &second), &has_content, &counters, &Silent);
         assert!(shared.unreadable.is_empty());
         let position = first.find(FileId(2)).unwrap();
         let found = shared.is_modified(position);

@@ -180,6 +180,9 @@ pub(crate) fn facts(filesystem: &dyn FileSystem, found: Found<'_>, path: Vec<u8>
         target,
         orphan: node.is_orphan(),
         stream: node.is_stream(),
+        deleted: None,
+        problem: None,
+        zone: None,
     }
 }
 

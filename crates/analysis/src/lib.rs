@@ -4,6 +4,7 @@ mod batch;
 mod compare;
 mod compare_volume;
 mod content;
+mod deleted;
 mod digest;
 pub mod extract;
 mod facts;
@@ -21,6 +22,7 @@ mod part;
 mod progress;
 mod rename;
 mod second;
+pub mod status;
 mod tree;
 mod walk;
 

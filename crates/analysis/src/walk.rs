@@ -10,9 +10,10 @@ use vminspect_bytes::ReadError;
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem};
 use vminspect_guest::GuestVolume;
 
+use crate::Options;
 use crate::part::Directory;
 use crate::second::{Found, Second};
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 
 /// Longest path that is followed. A sound guest has none; a hostile one can nest directories until the paths
 /// alone fill the memory.
@@ -21,6 +22,9 @@ const LONGEST_PATH: usize = 1 << 16;
 /// Where orphans and files that no directory names are shown: a directory of the root, and what stands before
 /// their numbers.
 pub(crate) const ORPHANS: (&[u8], &[u8]) = (b"$OrphanFiles", b"inode-");
+
+/// Where deleted files are shown whose directories are not known.
+const RECOVERED: &[u8] = b"$Recovered";
 
 /// One side of a walk.
 pub(crate) trait Side {
@@ -52,27 +56,35 @@ impl Side for Second<'_> {
     }
 }
 
-/// The place of a volume in the namespace of paths.
+/// The place of a volume in the namespace of paths, and which of its files stand there.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Namespace {
     prefix: Vec<u8>,
     own_prefix: Vec<u8>,
     covered: Vec<Vec<u8>>,
     separator: u8,
+    /// Whether the filesystem's own files are shown.
+    internal: bool,
 }
 
 impl Namespace {
-    pub(crate) fn of(volume: &GuestVolume) -> Self {
+    pub(crate) fn of(volume: &GuestVolume, options: &Options) -> Self {
         Self {
             prefix: volume.prefix.clone(),
             own_prefix: volume.own_prefix(),
             covered: volume.covered.clone(),
             separator: volume.separator,
+            internal: options.metadata_files,
         }
     }
 
+    /// Whether a file has no place here, since it is the filesystem's own.
+    fn leaves_out(&self, node: &Node) -> bool {
+        node.is_internal() && !self.internal
+    }
+
     /// What the paths of all files begin with: nothing for the root volume.
-    fn root(&self) -> Vec<u8> {
+    pub(crate) fn root(&self) -> Vec<u8> {
         self.prefix.clone()
     }
 
@@ -91,8 +103,16 @@ impl Namespace {
         self.join(&self.join(&self.prefix, ORPHANS.0), &name)
     }
 
+    /// The path of what was deleted and whose directory is not known: below a directory of its own, whose name
+    /// is a number behind `prefix`.
+    pub(crate) fn recovered(&self, id: FileId, prefix: &[u8]) -> Vec<u8> {
+        let prefix = if prefix.is_empty() { b"directory-" } else { prefix };
+        let name = [prefix, id.0.to_string().as_bytes()].concat();
+        self.join(&self.join(&self.prefix, RECOVERED), &name)
+    }
+
     /// The path of a name in the directory whose path is `base`.
-    fn join(&self, base: &[u8], name: &[u8]) -> Vec<u8> {
+    pub(crate) fn join(&self, base: &[u8], name: &[u8]) -> Vec<u8> {
         let mut path = Vec::with_capacity(base.len().saturating_add(name.len()).saturating_add(1));
         path.extend_from_slice(base);
         path.push(self.separator);
@@ -251,7 +271,7 @@ impl Memory {
 }
 
 /// The name of a stream among those of a directory: `owner:stream`.
-fn stream_name(owner: &[u8], stream: &[u8]) -> Vec<u8> {
+pub(crate) fn stream_name(owner: &[u8], stream: &[u8]) -> Vec<u8> {
     [owner, b":", stream].concat()
 }
 
@@ -356,7 +376,7 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
         }
         for (position, (name, id)) in level.names.iter().enumerate() {
             match side.lookup(id) {
-                Some(found) if found.node.is_internal() => {
+                Some(found) if self.namespace.leaves_out(found.node) => {
                     self.memory.meet(id, self.namespace, &level.base, name);
                 }
                 Some(found) => {
@@ -611,10 +631,9 @@ impl Both<'_, '_> {
                 None => memory.missing(id, namespace, &base.after, name),
             }
         }
-        // What is the filesystem's own is none of the guest's files.
-        let guests = |found: &Found<'_>| !found.node.is_internal();
-        let x = before.zip(x.filter(guests));
-        let y = after.zip(y.filter(guests));
+        let (left, right) = (self.before.namespace, self.after.namespace);
+        let x = before.zip(x.filter(|found| !left.leaves_out(found.node)));
+        let y = after.zip(y.filter(|found| !right.leaves_out(found.node)));
         match (x, y) {
             (Some(((old, _), x)), Some(((new, _), y))) => {
                 let old_name = (old != new).then(|| old.into());

@@ -19,16 +19,24 @@ pub fn locate_followed(guest: &Guest, path: &[u8]) -> Result<Located, Error> {
     guest.resolve_following(path).or_else(|error| orphan(guest, path).ok_or(error))
 }
 
-/// The file at the path that a walk makes up for one that no directory names.
+/// The file, or stream of one, at the path that a walk makes up for one that no directory names.
 fn orphan(guest: &Guest, path: &[u8]) -> Option<Located> {
     guest.volumes().iter().enumerate().find_map(|(index, volume)| {
-        let middle = [&[volume.separator], ORPHANS.0, &[volume.separator], ORPHANS.1].concat();
-        let own_prefix = volume.own_prefix();
-        let number = [&volume.prefix, &own_prefix]
-            .into_iter()
-            .find_map(|prefix| path.strip_prefix(prefix.as_slice())?.strip_prefix(middle.as_slice()))?;
+        let separator = volume.separator;
+        let path: Vec<u8> = path.iter().map(|byte| if *byte == b'/' { separator } else { *byte }).collect();
+        let middle = [&[separator], ORPHANS.0, &[separator], ORPHANS.1].concat();
+        let rest = [&volume.prefix, &volume.own_prefix()].into_iter().find_map(|prefix| {
+            let (start, rest) = path.split_at_checked(prefix.len())?;
+            let same = start == prefix || (separator == b'\\' && start.eq_ignore_ascii_case(prefix));
+            rest.strip_prefix(middle.as_slice()).filter(|_| same)
+        })?;
+        let number = rest.split(|byte| *byte == b':').next()?;
         let file = FileId(std::str::from_utf8(number).ok()?.parse().ok()?);
         volume.filesystem.as_ref()?.metadata(file).ok()?;
-        Some(Located { volume: index, file })
+        let file = Located { volume: index, file };
+        match rest.get(number.len()..)? {
+            [] => Some(file),
+            [_, name @ ..] => guest.named_stream(file, name).ok(),
+        }
     })
 }

@@ -6,7 +6,13 @@ use crate::mock::{File, Mock};
 use crate::part::TableMemory;
 
 fn namespace() -> Namespace {
-    Namespace { prefix: b"C:".to_vec(), own_prefix: b"vol1:".to_vec(), covered: Vec::new(), separator: b'\\' }
+    Namespace {
+        prefix: b"C:".to_vec(),
+        own_prefix: b"vol1:".to_vec(),
+        covered: Vec::new(),
+        separator: b'\\',
+        internal: false,
+    }
 }
 
 fn memory() -> Arc<TableMemory> {
