@@ -24,6 +24,9 @@ fn facts(path: &[u8], kind: FileKind) -> FileFacts {
         target: (kind == FileKind::Symlink).then(|| b"/else\xffwhere\x1b[2J".to_vec()),
         orphan: false,
         stream: false,
+        deleted: None,
+        problem: None,
+        zone: None,
     }
 }
 
