@@ -10,7 +10,7 @@ use vminspect_filesystem::exercise;
 use crate::fixtures::{Random, bytes};
 
 /// Small images, by driver. A driver adds a list.
-const DAMAGED: &[&[&str]] = &[EXT];
+const DAMAGED: &[&[&str]] = &[EXT, FAT];
 
 /// Without checksums, with them, with everything inside inodes, and with a journal to replay.
 const EXT: &[&str] = &[
@@ -22,6 +22,16 @@ const EXT: &[&str] = &[
     "ext/ext4-features",
     "ext/dirty-ext4-journal",
 ];
+/// Of each type, with two tables, with one, and with a damaged boot sector.
+const FAT: &[&str] = &[
+    "fat/fat12",
+    "fat/fat12-1k",
+    "fat/fat16",
+    "fat/fat32-small",
+    "fat/fat32-backup",
+    "fat/fat32-second-table",
+];
+
 /// Changes of each image: at least 10,000 for each driver.
 const CHANGES: usize = 2_000;
 /// Truncations of each image.

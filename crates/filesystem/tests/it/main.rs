@@ -5,3 +5,4 @@ mod corpus;
 mod damage;
 mod fixtures;
 mod oracle_ext;
+mod oracle_fat;
