@@ -25,6 +25,14 @@ static DIRTY: Seeds = Seeds::new(|| {
     ])
 });
 
+static FAT: Seeds = Seeds::new(|| {
+    seed::decompress(&[
+        include_bytes!("../seeds/fat12.gz"),
+        include_bytes!("../seeds/fat16.gz"),
+        include_bytes!("../seeds/fat32.gz"),
+    ])
+});
+
 /// Records that are looked at closely. The seeds have fewer; a damaged superblock may claim millions.
 const MOST_RECORDS: usize = 512;
 
@@ -39,6 +47,11 @@ pub fn ext(input: &[u8]) {
 /// The same, with a journal to replay.
 pub fn ext_journal(input: &[u8]) {
     walk(seed::damaged(&DIRTY, input));
+}
+
+/// A damaged FAT12, FAT16 or FAT32 filesystem.
+pub fn fat(input: &[u8]) {
+    walk(seed::damaged(&FAT, input));
 }
 
 fn walk(volume: Vec<u8>) {
@@ -91,11 +104,15 @@ fn examine(evidence: &Evidence, filesystem: &dyn FileSystem, record: &Record) {
             reported = entry.is_err();
         }
     }
+    let _ = filesystem.details(record);
     by_id(filesystem, record.metadata.id);
 }
 
 fn by_id(filesystem: &dyn FileSystem, id: FileId) {
     let _ = filesystem.metadata(id);
+    for name in filesystem.names(id).into_iter().flatten() {
+        let _ = filesystem.fold_name(&name.name);
+    }
     let _ = filesystem.record(id);
     let _ = filesystem.read_link(id);
     let _ = filesystem.open(id, Stream::Named(b"none"));

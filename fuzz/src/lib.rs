@@ -12,7 +12,7 @@ mod seed;
 mod text;
 mod volume;
 
-pub use filesystem::{ext, ext_journal};
+pub use filesystem::{ext, ext_journal, fat};
 pub use guest::guest;
 pub use image::qcow2;
 pub use report::report;
@@ -32,6 +32,7 @@ pub struct Target {
 pub static TARGETS: &[Target] = &[
     Target { name: "ext", run: ext },
     Target { name: "ext_journal", run: ext_journal },
+    Target { name: "fat", run: fat },
     Target { name: "gpt", run: gpt },
     Target { name: "guest", run: guest },
     Target { name: "guest_text", run: guest_text },
