@@ -41,6 +41,14 @@ static NTFS: Seeds = Seeds::new(|| {
     ])
 });
 
+static FAT: Seeds = Seeds::new(|| {
+    seed::decompress(&[
+        include_bytes!("../seeds/fat12.gz"),
+        include_bytes!("../seeds/fat16.gz"),
+        include_bytes!("../seeds/fat32.gz"),
+    ])
+});
+
 /// Records that are looked at closely. The seeds have fewer; a damaged superblock may claim millions.
 const MOST_RECORDS: usize = 512;
 
@@ -65,6 +73,11 @@ pub fn exfat(input: &[u8]) {
 /// A damaged NTFS volume, or a loose MFT.
 pub fn ntfs(input: &[u8]) {
     walk(seed::damaged(&NTFS, input));
+}
+
+/// A damaged FAT12, FAT16 or FAT32 filesystem.
+pub fn fat(input: &[u8]) {
+    walk(seed::damaged(&FAT, input));
 }
 
 fn walk(volume: Vec<u8>) {
@@ -129,11 +142,15 @@ fn examine(evidence: &Evidence, filesystem: &dyn FileSystem, record: &Record) {
             reported = entry.is_err();
         }
     }
+    let _ = filesystem.details(record);
     by_id(filesystem, record.metadata.id);
 }
 
 fn by_id(filesystem: &dyn FileSystem, id: FileId) {
     let _ = filesystem.metadata(id);
+    for name in filesystem.names(id).into_iter().flatten() {
+        let _ = filesystem.fold_name(&name.name);
+    }
     let _ = filesystem.record(id);
     let _ = filesystem.read_link(id);
     for name in filesystem.names(id).unwrap_or_default() {

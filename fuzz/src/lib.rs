@@ -13,7 +13,7 @@ mod seed;
 mod text;
 mod volume;
 
-pub use filesystem::{exfat, ext, ext_journal, ntfs};
+pub use filesystem::{exfat, ext, ext_journal, fat, ntfs};
 pub use guest::guest;
 pub use image::qcow2;
 pub use ntfs::ntfs_decode;
@@ -35,6 +35,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "exfat", run: exfat },
     Target { name: "ext", run: ext },
     Target { name: "ext_journal", run: ext_journal },
+    Target { name: "fat", run: fat },
     Target { name: "gpt", run: gpt },
     Target { name: "guest", run: guest },
     Target { name: "guest_text", run: guest_text },

@@ -7,3 +7,4 @@ mod fixtures;
 mod ntfs_compression;
 mod oracle_exfat;
 mod oracle_ext;
+mod oracle_fat;
