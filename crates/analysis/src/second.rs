@@ -90,9 +90,8 @@ impl<'a> Second<'a> {
     fn find_gone(&mut self, changed: &RangeSet, before: &RangeSet, after: &RangeSet) {
         let shrunk = before != after;
         for node in self.first.nodes() {
-            let place = ByteRange::at(node.place, self.first.record_length.max(1));
-            let changed =
-                changed.intersects(place) || (shrunk && !after.covers(ByteRange::at(node.place, 1)));
+            let changed = changed.intersects(node.record())
+                || (shrunk && !after.covers(ByteRange::at(node.place, 1)));
             if changed && self.own.find(node.id).is_none() && !self.own.same.contains(&node.id) {
                 self.gone.insert(node.id);
             }

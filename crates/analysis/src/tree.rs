@@ -26,9 +26,14 @@ pub(crate) struct Node {
     entries_at: u32,
     entries_count: u32,
     part: u32,
+    /// Length of the record on the view, in units of [`LENGTH_UNIT`].
+    units: u16,
     pub(crate) kind: FileKind,
     bits: u8,
 }
+
+/// Bytes in which lengths of records are counted, rounded up: two bytes have to do.
+const LENGTH_UNIT: u64 = 16;
 
 const INLINE: u8 = 1;
 const OPAQUE: u8 = 2;
@@ -41,8 +46,13 @@ impl Node {
     #[cfg(test)]
     pub(crate) fn for_tests(id: FileId) -> Self {
         let (size, place, runs_at, runs_count) = (0, 0, 0, 0);
-        let (entries_at, entries_count, part, kind, bits) = (0, 0, 0, FileKind::Regular, 0);
-        Self { id, size, place, runs_at, runs_count, entries_at, entries_count, part, kind, bits }
+        let (entries_at, entries_count, part, units, kind, bits) = (0, 0, 0, 0, FileKind::Regular, 0);
+        Self { id, size, place, runs_at, runs_count, entries_at, entries_count, part, units, kind, bits }
+    }
+
+    /// The record on the view: the length rounded up, at least one unit.
+    pub(crate) fn record(&self) -> ByteRange {
+        ByteRange::at(self.place, u64::from(self.units.max(1)).saturating_mul(LENGTH_UNIT))
     }
 
     /// Whether the content lies in the record itself, or in metadata that it depends on.
@@ -81,8 +91,6 @@ pub(crate) struct Tree {
     pub(crate) depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     /// What is wrong, by file where it is one file's.
     pub(crate) problems: Vec<(Option<FileId>, Error)>,
-    /// Length of the longest record.
-    pub(crate) record_length: u64,
     /// Files whose records were read and left out, since they say the same as on the other disk.
     pub(crate) same: HashSet<FileId>,
 }
@@ -94,7 +102,6 @@ struct Built {
     part: PartBuilder,
     depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     problems: Vec<(Option<FileId>, Error)>,
-    record_length: u64,
     same: Vec<FileId>,
 }
 
@@ -110,10 +117,10 @@ impl Built {
             entries_at: self.part.entries(),
             entries_count: 0,
             part: 0,
+            units: u16::try_from(record.place.len().div_ceil(LENGTH_UNIT)).unwrap_or(u16::MAX),
             kind: record.metadata.kind,
             bits,
         };
-        self.record_length = self.record_length.max(record.place.len());
         match &record.content {
             Content::Runs(runs) => {
                 for run in runs {
@@ -164,15 +171,14 @@ struct Packed {
     part: Part,
     depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     problems: Vec<(Option<FileId>, Error)>,
-    record_length: u64,
     same: Vec<FileId>,
 }
 
 impl Built {
     fn finish(self, memory: &TableMemory) -> Packed {
-        let Self { nodes, part, depends, problems, record_length, same } = self;
+        let Self { nodes, part, depends, problems, same } = self;
         memory.count((nodes.len() * (size_of::<Node>() + size_of::<u64>())) as u64);
-        Packed { nodes, part: part.finish(memory), depends, problems, record_length, same }
+        Packed { nodes, part: part.finish(memory), depends, problems, same }
     }
 }
 
@@ -185,7 +191,6 @@ impl Tree {
             memory,
             depends: Vec::new(),
             problems: Vec::new(),
-            record_length: 0,
             same: HashSet::new(),
         }
     }
@@ -322,7 +327,6 @@ impl Tree {
             self.depends.append(&mut each.depends);
             self.problems.append(&mut each.problems);
             self.same.extend(each.same);
-            self.record_length = self.record_length.max(each.record_length);
         }
         self.depends.sort_by_key(|(id, _)| *id);
         self.nodes.index();
