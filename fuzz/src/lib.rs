@@ -7,6 +7,7 @@ mod evidence;
 mod filesystem;
 mod guest;
 mod image;
+mod ntfs;
 mod report;
 mod seed;
 mod text;
@@ -15,6 +16,7 @@ mod volume;
 pub use filesystem::{exfat, ext, ext_journal};
 pub use guest::guest;
 pub use image::qcow2;
+pub use ntfs::ntfs_decode;
 pub use report::report;
 pub use text::guest_text;
 pub use volume::{gpt, mbr};
@@ -37,6 +39,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "guest", run: guest },
     Target { name: "guest_text", run: guest_text },
     Target { name: "mbr", run: mbr },
+    Target { name: "ntfs_decode", run: ntfs_decode },
     Target { name: "qcow2", run: qcow2 },
     Target { name: "report", run: report },
 ];

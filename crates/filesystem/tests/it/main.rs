@@ -4,5 +4,6 @@ mod conformance;
 mod corpus;
 mod damage;
 mod fixtures;
+mod ntfs_compression;
 mod oracle_exfat;
 mod oracle_ext;
