@@ -2,6 +2,7 @@
 
 mod conformance;
 mod corpus;
+mod corpus_exfat;
 mod damage;
 mod fixtures;
 mod ntfs_compression;
