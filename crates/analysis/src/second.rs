@@ -57,7 +57,7 @@ impl<'a> Second<'a> {
             shares: false,
             differing,
         };
-        if before.layout_key() == after.layout_key() && before.name_encoding() == after.name_encoding() {
+        if after.shares_layout(&before.layout_key()) && before.name_encoding() == after.name_encoding() {
             second.shares = true;
             second.read_differing(before, after, access_times, memory);
         } else {
