@@ -2,8 +2,10 @@
 
 mod conformance;
 mod corpus;
+mod corpus_exfat;
 mod damage;
 mod fixtures;
 mod ntfs_compression;
 mod oracle_exfat;
 mod oracle_ext;
+mod oracle_fat;

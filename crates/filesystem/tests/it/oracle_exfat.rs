@@ -220,9 +220,11 @@ fn deleted_files_are_those_of_the_sleuth_kit() {
             }
         }
         assert!(whole >= least_content, "{name}: {whole} of {} deleted files are whole", expected.len());
+        // The Sleuth Kit does not find a directory whose set goes on in another cluster.
+        let is_hidden = |path: &[u8]| name == "deleted" && path.starts_with(b"deleted/folder");
         let unknown: Vec<_> = found
             .iter()
-            .filter(|(path, _)| !expected.contains_key(path))
+            .filter(|(path, _)| !expected.contains_key(path) && !is_hidden(path))
             .map(|(path, _)| String::from_utf8_lossy(path))
             .collect();
         assert!(unknown.is_empty(), "{name}: {unknown:?}");
