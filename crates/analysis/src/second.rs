@@ -118,6 +118,14 @@ impl<'a> Second<'a> {
             .map(|(id, _)| *id)
             .collect();
         self.own.add_files(after, &files);
+        // The streams that such a file does not have any more have no place of their own to tell so.
+        for node in files.iter().filter_map(|id| self.first.node(*id)).filter(|node| node.has_streams()) {
+            for (_, stream) in self.first.streams(node).iter() {
+                if self.own.find(node.id).is_some() && self.own.find(stream).is_none() {
+                    self.gone.insert(stream);
+                }
+            }
+        }
     }
 
     /// Reads directories whose record is the same, but perhaps not what their blocks hold, and keeps those
@@ -186,8 +194,8 @@ impl<'a> Second<'a> {
 
     /// How many files the second disk has.
     pub(crate) fn len(&self) -> u64 {
-        let shared =
-            if self.shares { self.first.nodes().filter(|node| self.is_shared(node.id)).count() } else { 0 };
+        let is_file = |node: &&Node| !node.is_stream() && self.is_shared(node.id);
+        let shared = if self.shares { self.first.nodes().filter(is_file).count() } else { 0 };
         (self.own.len() as u64).saturating_add(shared as u64)
     }
 

@@ -18,7 +18,13 @@ pub struct Driver {
 }
 
 /// Every format, in the order in which they are probed.
-pub static DRIVERS: &[Driver] = &[crate::ext::DRIVER];
+pub static DRIVERS: &[Driver] = &[
+    crate::ext::DRIVER,
+    crate::ntfs::DRIVER,
+    crate::fat::DRIVER,
+    crate::exfat::DRIVER,
+    crate::ntfs::MFT_DRIVER,
+];
 
 /// The driver for the format of `volume`, if one knows it.
 ///

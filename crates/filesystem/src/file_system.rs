@@ -140,6 +140,12 @@ pub trait FileSystem: Send + Sync {
     /// with equal bytes at the same place under an equal key is an equal record.
     fn layout_key(&self) -> Vec<u8>;
 
+    /// Whether a record with equal bytes at the same place of a filesystem with the key `before` is an equal record of
+    /// this one, for all places that both have: more of them may have been added here.
+    fn shares_layout(&self, before: &[u8]) -> bool {
+        self.layout_key() == before
+    }
+
     /// What was found wrong, or noteworthy, while the filesystem was opened.
     fn problems(&self) -> Vec<Error>;
 

@@ -17,10 +17,14 @@
 mod driver;
 mod error;
 mod exercise;
+pub mod exfat;
 pub mod ext;
+pub mod fat;
 mod file_system;
 mod metadata;
+pub mod ntfs;
 mod record;
+mod stored;
 
 pub use driver::{DRIVERS, Driver, open, probe};
 pub use error::{Error, Result};

@@ -52,6 +52,8 @@ pub struct NamedStream {
     pub size: u64,
     /// Where it is.
     pub content: Content,
+    /// Whether it is the filesystem's own, such as the compressed form of the file's content.
+    pub internal: bool,
 }
 
 /// A file as [`crate::FileSystem::scan`] yields it: everything its record says, merged from wherever the

@@ -4,9 +4,9 @@ use smallvec::SmallVec;
 use vminspect_bytes::{ReadAt, ReadError};
 
 use super::directory::Facts;
-use super::runs::LOST;
 use super::volume::Ext;
 use super::widen;
+use crate::stored::LOST;
 use crate::{Allocation, Error, Place, Record, Run};
 
 /// Most bytes that are read at once.

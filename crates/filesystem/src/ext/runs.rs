@@ -4,13 +4,11 @@ use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, ReadError};
 
 use super::superblock::{BlockNumber, InodeNumber, Superblock};
+use crate::stored::LOST;
 use crate::{Error, Place, Run};
 
 /// Problems of one inode after which its map is not followed any further.
 pub(super) const MOST_PROBLEMS: usize = 16;
-
-/// A place that no volume has: it stands for content whose whereabouts are lost. Reading there fails.
-pub(crate) const LOST: u64 = 1 << 62;
 
 /// Gathers runs, in order, and what is wrong with them.
 pub(super) struct Gather<'a> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use vminspect_bytes::{ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segment, Source};
+use vminspect_bytes::{ByteRange, Mapped, ReadAt, ReadError, Segment, Source};
 
 use super::group::{Group, read_groups};
 use super::inode::Inode;
@@ -13,7 +13,7 @@ use super::orphan;
 use super::record::Recorder;
 use super::superblock::{InodeNumber, Superblock};
 use super::widen;
-use crate::{Allocation, Content, Error, FileKind, Place, Record, Result, Run};
+use crate::{Allocation, Content, Error, FileKind, Record, Result, stored};
 
 /// The bytes of one inode.
 pub(crate) type InodeBytes = SmallVec<[u8; 256]>;
@@ -224,7 +224,7 @@ impl Ext {
     pub(crate) fn content(&self, record: &Record) -> Result<Arc<dyn ReadAt>> {
         let size = record.metadata.size;
         match &record.content {
-            Content::Runs(runs) => self.mapped(segments(runs, size), size),
+            Content::Runs(runs) => self.mapped(stored::segments(runs, size), size),
             Content::Inline(bytes) => {
                 let length = widen(bytes.len()).min(size);
                 let source = Source::Bytes(Arc::from(&**bytes), 0);
@@ -232,7 +232,7 @@ impl Ext {
                 if length < size {
                     // A sound file ends in a hole; of a damaged one the rest is lost.
                     let lost = !record.problems.is_empty();
-                    let source = if lost { Source::Below(super::runs::LOST) } else { Source::Zero };
+                    let source = if lost { Source::Below(stored::LOST) } else { Source::Zero };
                     segments.push(Segment { start: length, length: size.saturating_sub(length), source });
                 }
                 self.mapped(segments, size)
@@ -246,69 +246,12 @@ impl Ext {
     }
 
     fn mapped(&self, segments: Vec<Segment>, size: u64) -> Result<Arc<dyn ReadAt>> {
-        let view = Arc::clone(&self.view);
-        let limit = self.superblock.size().min(view.len());
-        let sound = segments.iter().all(|segment| match segment.source {
-            Source::Below(offset) => offset.checked_add(segment.length).is_some_and(|end| end <= limit),
-            _ => true,
-        });
-        if sound {
-            return Ok(Arc::new(Mapped::sparse(view, segments, size)?));
-        }
-        Ok(Arc::new(Mapped::sparse(Guarded { view, limit }, segments, size)?))
+        Ok(stored::mapped(&self.view, self.superblock.size(), segments, size)?)
     }
 
     /// Whether records of this kind have content.
     pub(super) fn has_content(kind: FileKind) -> bool {
         matches!(kind, FileKind::Regular | FileKind::Symlink)
-    }
-}
-
-/// The segments of a file of `size` bytes.
-fn segments(runs: &[Run], size: u64) -> Vec<Segment> {
-    runs.iter()
-        .filter(|run| run.start < size)
-        .map(|run| Segment {
-            start: run.start,
-            length: run.length.min(size.saturating_sub(run.start)),
-            source: match run.place {
-                Place::Volume(offset) => Source::Below(offset),
-                Place::Zero => Source::Zero,
-            },
-        })
-        .collect()
-}
-
-/// A view on which every position exists, so that a file can be opened of which only a part can be read.
-struct Guarded {
-    view: Arc<dyn ReadAt>,
-    limit: u64,
-}
-
-impl ReadAt for Guarded {
-    fn len(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        let end = offset.saturating_add(widen(buf.len()));
-        if end <= self.limit {
-            return self.view.read_exact_at(offset, buf);
-        }
-        if offset >= super::runs::LOST {
-            return Err(ReadError::corrupt("file content")
-                .at(offset.saturating_sub(super::runs::LOST))
-                .found("a part whose place is lost, since what maps it is damaged"));
-        }
-        Err(ReadError::past_end("file content", offset, widen(buf.len()), self.limit))
-    }
-
-    fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
-        let sound = range.truncate(self.limit.saturating_sub(range.start()));
-        if sound.is_empty() {
-            return Ok(Extent { range, origin: Origin::Unknown });
-        }
-        self.view.extent_at(sound)
     }
 }
 

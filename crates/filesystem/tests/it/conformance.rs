@@ -9,7 +9,7 @@ use vminspect_filesystem::{
     Content, DRIVERS, Error, FileId, FileKind, FileSystem, Place, Record, Stream, exercise,
 };
 
-use crate::fixtures::{EXT, Random, bytes, memory};
+use crate::fixtures::{IMAGES, Random, bytes, images, memory};
 
 fn open(name: &str) -> (Arc<Memory>, Arc<dyn FileSystem>) {
     let volume = memory(name);
@@ -32,7 +32,7 @@ fn scanned(fs: &dyn FileSystem, areas: Option<&RangeSet>) -> BTreeMap<FileId, Re
 
 #[test]
 fn one_driver_knows_each_image_and_none_knows_noise() {
-    for name in EXT {
+    for name in images() {
         let volume = memory(name);
         let known = DRIVERS.iter().filter(|driver| (driver.probe)(&*volume).expect("readable")).count();
         assert_eq!(known, 1, "{name}");
@@ -47,7 +47,7 @@ fn one_driver_knows_each_image_and_none_knows_noise() {
 
 #[test]
 fn a_scan_yields_the_same_records_as_asking_for_each() {
-    for name in EXT {
+    for name in images() {
         let (_, fs) = open(name);
         let records = scanned(&*fs, None);
         assert!(records.contains_key(&fs.root()), "{name}");
@@ -68,7 +68,7 @@ fn a_scan_yields_the_same_records_as_asking_for_each() {
 
 #[test]
 fn a_scan_of_areas_yields_the_records_that_lie_there() {
-    for name in EXT {
+    for name in images() {
         let (_, fs) = open(name);
         let records = scanned(&*fs, None);
         let mut random = Random(5);
@@ -96,7 +96,7 @@ fn a_scan_of_areas_yields_the_records_that_lie_there() {
 #[test]
 fn content_equals_the_runs_and_the_bytes_its_extents_name() {
     let mut random = Random(11);
-    for name in EXT {
+    for name in images() {
         let image = bytes(name);
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(&image).expect("written");
@@ -150,7 +150,7 @@ fn compare(
         Content::Encoded(_) => rebuilt.clone_from(&bytes),
         Content::Opaque | Content::None => panic!("a regular file has content"),
     }
-    assert!(rebuilt == bytes, "inode {}", record.metadata.id.0);
+    assert!(rebuilt == bytes, "file {}", record.metadata.id.0);
     for _ in 0..8 {
         let start = random.next() % content.len();
         let range = ByteRange::at(start, 1 + random.next() % (content.len() - start));
@@ -160,7 +160,7 @@ fn compare(
             match extent.origin {
                 Origin::Zero => assert!(part.iter().all(|byte| *byte == 0)),
                 Origin::Stored { offset, .. } => {
-                    assert!(part == &image[index(offset)..][..part.len()], "inode {}", record.metadata.id.0);
+                    assert!(part == &image[index(offset)..][..part.len()], "file {}", record.metadata.id.0);
                     stored += 1;
                 }
                 // Only what lies in inodes has no place of its own.
@@ -177,14 +177,17 @@ fn index(position: u64) -> usize {
 
 #[test]
 fn threads_see_what_one_reader_sees() {
-    let (_, fs) = open("ext4-4k");
-    let alone = listing(&*fs);
-    std::thread::scope(|scope| {
-        let readers: Vec<_> = (0..8).map(|_| scope.spawn(|| listing(&*fs))).collect();
-        for reader in readers {
-            assert_eq!(reader.join().expect("no panic"), alone);
-        }
-    });
+    // The first image of each driver.
+    for name in IMAGES.iter().filter_map(|images| images.first()) {
+        let (_, fs) = open(name);
+        let alone = listing(&*fs);
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = (0..8).map(|_| scope.spawn(|| listing(&*fs))).collect();
+            for reader in readers {
+                assert_eq!(reader.join().expect("no panic"), alone, "{name}");
+            }
+        });
+    }
 }
 
 /// Names, numbers and sums of all files.
@@ -207,7 +210,7 @@ fn listing(fs: &dyn FileSystem) -> Vec<(Vec<u8>, u64, u32)> {
 
 #[test]
 fn what_does_not_exist_is_an_error() {
-    for name in EXT {
+    for name in images() {
         let (_, fs) = open(name);
         for id in [0, u64::from(u32::MAX), u64::MAX] {
             assert!(fs.metadata(FileId(id)).is_err());

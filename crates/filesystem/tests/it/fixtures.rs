@@ -6,25 +6,66 @@ use std::sync::Arc;
 
 use vminspect_bytes::Memory;
 
-/// Images of `fixtures/ext`, by their names without endings.
-pub(crate) const EXT: &[&str] = &[
-    "ext2-1k",
-    "ext2-rev0",
-    "ext3-2k",
-    "ext4-1k-maps",
-    "ext4-4k",
-    "ext4-64k",
-    "ext4-bigalloc",
-    "ext4-casefold",
-    "ext4-encrypt",
-    "ext4-features",
-    "ext4-inline",
-    "dirty-ext4-journal",
-    "dirty-ext4-orphan-file",
+/// Images that every driver has to read as the contract says, by their paths below `fixtures`, without endings.
+/// A driver adds a list.
+pub(crate) const IMAGES: &[&[&str]] = &[EXT, EXFAT, FAT];
+
+const EXT: &[&str] = &[
+    "ext/ext2-1k",
+    "ext/ext2-rev0",
+    "ext/ext3-2k",
+    "ext/ext4-1k-maps",
+    "ext/ext4-4k",
+    "ext/ext4-64k",
+    "ext/ext4-bigalloc",
+    "ext/ext4-casefold",
+    "ext/ext4-encrypt",
+    "ext/ext4-features",
+    "ext/ext4-inline",
+    "ext/dirty-ext4-journal",
+    "ext/dirty-ext4-orphan-file",
 ];
 
+const EXFAT: &[&str] = &[
+    "exfat/sector-512",
+    "exfat/sector-1024",
+    "exfat/sector-2048",
+    "exfat/sector-4096",
+    "exfat/cluster-1m",
+    "exfat/large-directory",
+    "exfat/deleted",
+    "exfat/overwritten",
+    "exfat/fields",
+    "exfat/wrong",
+    "exfat/texfat",
+    "exfat/no-main",
+    "exfat/no-main-4096",
+];
+
+pub(crate) const FAT: &[&str] = &[
+    "fat/fat12",
+    "fat/fat12-1k",
+    "fat/fat12-64k",
+    "fat/fat12-256k",
+    "fat/fat16",
+    "fat/fat16-2k",
+    "fat/fat16-4k",
+    "fat/fat16-many",
+    "fat/fat16-odd-names",
+    "fat/fat32",
+    "fat/fat32-4k",
+    "fat/fat32-backup",
+    "fat/fat32-second-table",
+    "fat/fat32-small",
+];
+
+/// Every one of [`IMAGES`].
+pub(crate) fn images() -> impl Iterator<Item = &'static str> {
+    IMAGES.iter().copied().flatten().copied()
+}
+
 pub(crate) fn bytes(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/ext/{name}.img.zst"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/{name}.img.zst"));
     unpacked(&path)
 }
 

@@ -4,4 +4,7 @@ mod conformance;
 mod corpus;
 mod damage;
 mod fixtures;
+mod ntfs_compression;
+mod oracle_exfat;
 mod oracle_ext;
+mod oracle_fat;

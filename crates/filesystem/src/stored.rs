@@ -1,0 +1,81 @@
+//! Content that lies in runs of the volume, as bytes of its own.
+
+use std::sync::Arc;
+
+use vminspect_bytes::{ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segment, Source};
+
+use crate::{Place, Run};
+
+/// A place that no volume has: it stands for content whose whereabouts are lost. Reading there fails.
+pub(crate) const LOST: u64 = 1 << 62;
+
+/// The segments of content of `size` bytes.
+pub(crate) fn segments(runs: &[Run], size: u64) -> Vec<Segment> {
+    runs.iter()
+        .filter(|run| run.start < size)
+        .map(|run| Segment {
+            start: run.start,
+            length: run.length.min(size.saturating_sub(run.start)),
+            source: match run.place {
+                Place::Volume(offset) => Source::Below(offset),
+                Place::Zero => Source::Zero,
+            },
+        })
+        .collect()
+}
+
+/// Content of `size` bytes in segments of `view`. It can be opened though a part of it lies past `limit`, the end of
+/// the filesystem, or is lost: only reading that part fails.
+///
+/// # Errors
+/// When segments overlap or are not in order.
+pub(crate) fn mapped(
+    view: &Arc<dyn ReadAt>,
+    limit: u64,
+    segments: Vec<Segment>,
+    size: u64,
+) -> Result<Arc<dyn ReadAt>, ReadError> {
+    let view = Arc::clone(view);
+    let limit = limit.min(view.len());
+    let sound = segments.iter().all(|segment| match segment.source {
+        Source::Below(offset) => offset.checked_add(segment.length).is_some_and(|end| end <= limit),
+        _ => true,
+    });
+    if sound {
+        return Ok(Arc::new(Mapped::sparse(view, segments, size)?));
+    }
+    Ok(Arc::new(Mapped::sparse(Guarded { view, limit }, segments, size)?))
+}
+
+/// A view on which every position exists, so that a file can be opened of which only a part can be read.
+struct Guarded {
+    view: Arc<dyn ReadAt>,
+    limit: u64,
+}
+
+impl ReadAt for Guarded {
+    fn len(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        let length = u64::try_from(buf.len()).unwrap_or(u64::MAX);
+        if offset.saturating_add(length) <= self.limit {
+            return self.view.read_exact_at(offset, buf);
+        }
+        if offset >= LOST {
+            return Err(ReadError::corrupt("file content")
+                .at(offset.saturating_sub(LOST))
+                .found("a part whose place is lost, since what maps it is damaged"));
+        }
+        Err(ReadError::past_end("file content", offset, length, self.limit))
+    }
+
+    fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
+        let sound = range.truncate(self.limit.saturating_sub(range.start()));
+        if sound.is_empty() {
+            return Ok(Extent { range, origin: Origin::Unknown });
+        }
+        self.view.extent_at(sound)
+    }
+}
