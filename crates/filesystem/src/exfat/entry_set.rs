@@ -191,13 +191,12 @@ impl EntrySet {
         })
     }
 
-    /// The whole creation time with its distance from UTC: two files in one place seldom share it.
+    /// First cluster and creation time: two files that had one place one after the other share both but rarely.
+    /// A file keeps its first cluster until it is emptied.
     pub(super) fn generation(&self) -> u64 {
-        self.file().map_or(0, |file| {
-            u64::from(file.create_timestamp.get())
-                | u64::from(file.create_10ms_increment) << 32
-                | u64::from(file.create_utc_offset) << 40
-        })
+        let created = self.file().map_or(0, |file| file.create_timestamp.get());
+        let first = self.stream().map_or(0, |stream| stream.first_cluster.0);
+        u64::from(first) << 32 | u64::from(created)
     }
 
     /// What `SetChecksum` should be. Deletion clears bits that it was made with.

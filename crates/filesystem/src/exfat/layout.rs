@@ -144,10 +144,9 @@ pub(super) const UPCASE_SKIP: u16 = 0xFFFF;
 #[repr(C)]
 pub(super) struct RawVolumeLabel {
     pub entry_type: u8,
-    /// In units of 16 bits, at most 11.
+    /// In units of 16 bits, at most 11; up to 15 are met, written on into the reserved bytes.
     pub character_count: u8,
-    pub volume_label: [u8; 22],
-    pub reserved: [u8; 8],
+    pub volume_label_and_reserved: [u8; 30],
 }
 const _: () = assert!(size_of::<RawVolumeLabel>() == ENTRY_SIZE);
 

@@ -64,7 +64,7 @@ fn check(fs: &dyn FileSystem, expected: &str) {
 fn open(volume: Arc<dyn ReadAt>) -> Arc<dyn FileSystem> {
     let fs = vminspect_filesystem::open(Arc::clone(&volume)).expect("openable").expect("a known format");
     assert_eq!(fs.identity().format, "exfat");
-    assert!(exercise(volume).expect("openable").expect("exFAT").problems < 4);
+    assert!(exercise(volume).expect("openable").expect("exFAT").records > 1);
     fs
 }
 
