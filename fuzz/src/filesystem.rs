@@ -33,6 +33,22 @@ static EXFAT: Seeds = Seeds::new(|| {
     ])
 });
 
+static NTFS: Seeds = Seeds::new(|| {
+    seed::decompress(&[
+        include_bytes!("../seeds/ntfs.gz"),
+        include_bytes!("../seeds/ntfs-4k.gz"),
+        include_bytes!("../seeds/ntfs-4k-mft.gz"),
+    ])
+});
+
+static FAT: Seeds = Seeds::new(|| {
+    seed::decompress(&[
+        include_bytes!("../seeds/fat12.gz"),
+        include_bytes!("../seeds/fat16.gz"),
+        include_bytes!("../seeds/fat32.gz"),
+    ])
+});
+
 /// Records that are looked at closely. The seeds have fewer; a damaged superblock may claim millions.
 const MOST_RECORDS: usize = 512;
 
@@ -52,6 +68,16 @@ pub fn ext_journal(input: &[u8]) {
 /// A damaged exFAT filesystem.
 pub fn exfat(input: &[u8]) {
     walk(seed::damaged(&EXFAT, input));
+}
+
+/// A damaged NTFS volume, or a loose MFT.
+pub fn ntfs(input: &[u8]) {
+    walk(seed::damaged(&NTFS, input));
+}
+
+/// A damaged FAT12, FAT16 or FAT32 filesystem.
+pub fn fat(input: &[u8]) {
+    walk(seed::damaged(&FAT, input));
 }
 
 fn walk(volume: Vec<u8>) {
@@ -96,6 +122,18 @@ fn examine(evidence: &Evidence, filesystem: &dyn FileSystem, record: &Record) {
     if let Ok(file) = filesystem.open_record(record, Stream::Data) {
         check_file(evidence, &*file);
     }
+    for stream in &record.streams {
+        if let Ok(file) = filesystem.open(stream.id, Stream::Data) {
+            assert_eq!(file.len(), stream.size);
+            check_file(evidence, &*file);
+        }
+    }
+    if let Ok(file) = filesystem.open_record(record, Stream::Stored) {
+        check_file(evidence, &*file);
+    }
+    if let Ok(details) = filesystem.details(record) {
+        assert!(details.is_sorted_by(|a, b| a.field <= b.field));
+    }
     if let Ok(entries) = filesystem.entries_of(record) {
         let mut reported = false;
         for entry in entries.take(MOST_ENTRIES) {
@@ -104,13 +142,20 @@ fn examine(evidence: &Evidence, filesystem: &dyn FileSystem, record: &Record) {
             reported = entry.is_err();
         }
     }
+    let _ = filesystem.details(record);
     by_id(filesystem, record.metadata.id);
 }
 
 fn by_id(filesystem: &dyn FileSystem, id: FileId) {
     let _ = filesystem.metadata(id);
+    for name in filesystem.names(id).into_iter().flatten() {
+        let _ = filesystem.fold_name(&name.name);
+    }
     let _ = filesystem.record(id);
     let _ = filesystem.read_link(id);
+    for name in filesystem.names(id).unwrap_or_default() {
+        let _ = filesystem.fold_name(&name.name);
+    }
     let _ = filesystem.open(id, Stream::Named(b"none"));
     if let Ok(attributes) = filesystem.attributes(id) {
         assert!(attributes.is_sorted_by(|a, b| a.name <= b.name));

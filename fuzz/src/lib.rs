@@ -13,7 +13,7 @@ mod seed;
 mod text;
 mod volume;
 
-pub use filesystem::{exfat, ext, ext_journal};
+pub use filesystem::{exfat, ext, ext_journal, fat, ntfs};
 pub use guest::guest;
 pub use image::qcow2;
 pub use ntfs::ntfs_decode;
@@ -35,10 +35,12 @@ pub static TARGETS: &[Target] = &[
     Target { name: "exfat", run: exfat },
     Target { name: "ext", run: ext },
     Target { name: "ext_journal", run: ext_journal },
+    Target { name: "fat", run: fat },
     Target { name: "gpt", run: gpt },
     Target { name: "guest", run: guest },
     Target { name: "guest_text", run: guest_text },
     Target { name: "mbr", run: mbr },
+    Target { name: "ntfs", run: ntfs },
     Target { name: "ntfs_decode", run: ntfs_decode },
     Target { name: "qcow2", run: qcow2 },
     Target { name: "report", run: report },

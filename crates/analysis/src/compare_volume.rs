@@ -7,15 +7,17 @@ use vminspect_bytes::{ReadAt, ReadError};
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem};
 use vminspect_guest::{Coverage, GuestVolume};
 
-use crate::content::{Counters, SharedContent, Unreadable, compare_shared, contents_differ};
+use crate::content::{Counters, SharedContent, Unreadable, compare_shared, contents_differ, has_content};
 use crate::facts::{Knowing, Known, KnownFiles, facts, file_type, in_parallel, know_files};
-use crate::finding::{Comparison, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange};
+use crate::finding::{
+    Comparison, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange, Value,
+};
 use crate::hashing::{Hashing, Visitor, hash_versions, open_content};
 use crate::metadata_changes::metadata_changes;
 use crate::part::TableMemory;
 use crate::rename::{Candidate, find_renames};
 use crate::second::{Found, Second};
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 use crate::walk::{Namespace, Pair, Path, Side, Walked, walk_both, walk_one};
 use crate::{Options, Progress, Stage};
 
@@ -58,11 +60,16 @@ pub(crate) fn add_one_sided(
     context.progress.stage(Stage::Walking, 0);
     let tree = Tree::read(filesystem, &context.memory, context.progress);
     let mut paths = Vec::new();
-    let problems = walk_one(&tree, filesystem.root(), &Namespace::of(side.volume), &mut |bytes, each| {
-        if context.takes(bytes, filesystem) {
-            paths.push(Path { bytes: bytes.to_vec(), file: each.node.id });
-        }
-    });
+    let problems = walk_one(
+        &tree,
+        filesystem.root(),
+        &Namespace::of(side.volume, context.options),
+        &mut |bytes, each| {
+            if context.takes(bytes, filesystem) {
+                paths.push(Path { bytes: bytes.to_vec(), file: each.node.id });
+            }
+        },
+    );
     add_problems(side.image, problems, &mut found.coverage);
     let entries = tree.len() as u64;
     let statistics = &mut found.statistics;
@@ -99,15 +106,19 @@ pub(crate) fn compare_volumes(
     found.statistics.entries_before += first.len() as u64;
     found.statistics.entries_after += second.len();
     trace("second tree");
-    let shared = compare_shared(a, &first, b, &second, &context.counters, context.progress);
+    let has_content =
+        |node: &Node| has_content(node) && (context.options.metadata_files || !node.is_internal());
+    let shared = compare_shared((a, &first), (b, &second), &has_content, &context.counters, context.progress);
     trace("content at shared places");
     let modified = |id: FileId| {
         first.find(id).is_some_and(|position| shared.is_modified(position))
             || shared.unreadable.binary_search(&id).is_ok()
     };
-    let namespaces = (Namespace::of(before.volume), Namespace::of(after.volume));
-    let mut walked =
-        walk_both(&first, &second, (a.root(), b.root()), (&namespaces.0, &namespaces.1), &modified);
+    let namespaces =
+        (Namespace::of(before.volume, context.options), Namespace::of(after.volume, context.options));
+    let (roots, namespaces) = ((a.root(), b.root()), (&namespaces.0, &namespaces.1));
+    let folding = (a.fold_name(b"").is_some() && b.fold_name(b"").is_some()).then_some(b);
+    let mut walked = walk_both(&first, &second, roots, namespaces, &modified, folding);
     trace("paths");
     let [problems_before, problems_after] = std::mem::take(&mut walked.problems);
     add_problems(before.image, problems_before, &mut found.coverage);
@@ -219,7 +230,7 @@ impl Comparing<'_> {
                 after: self.fact(self.after, y, pair, coverage),
             });
         }
-        let metadata = self.metadata(pair, coverage);
+        let metadata = if x.node.is_stream() { Vec::new() } else { self.metadata(pair, coverage) };
         if x.node.kind == FileKind::Regular && self.differs(pair, x, y, coverage) {
             let (old, new) = self.versions(pair, coverage);
             return Outcome::Modified(Modified {
@@ -265,11 +276,14 @@ impl Comparing<'_> {
         coverage.add_error(image, path, error.family(), error);
     }
 
-    fn metadata(&self, pair: &Pair, coverage: &mut Coverage) -> Vec<crate::finding::FieldChange> {
+    fn metadata(&self, pair: &Pair, coverage: &mut Coverage) -> Vec<FieldChange> {
         let before = (&**self.before.filesystem, pair.before);
         let after = (&**self.after.filesystem, pair.after);
         let mut problems = Vec::new();
-        let changes = metadata_changes(before, after, self.context.options.access_times, &mut problems);
+        let mut changes = metadata_changes(before, after, self.context.options.access_times, &mut problems);
+        if let Some(old) = &pair.old_name {
+            add_name(&mut changes, old, &pair.bytes, self.after.volume.separator);
+        }
         problems.iter().for_each(|problem| self.add_unreadable(&pair.bytes, problem, coverage));
         changes
     }
@@ -347,6 +361,14 @@ impl Comparing<'_> {
             })
             .collect()
     }
+}
+
+/// Adds that a name is spelt otherwise than it was, where that makes no other path.
+fn add_name(changes: &mut Vec<FieldChange>, old: &[u8], path: &[u8], separator: u8) {
+    let new = path.rsplit(|byte| *byte == separator).next().unwrap_or(path);
+    let (before, after) = (Value::Bytes(old.to_vec()), Value::Bytes(new.to_vec()));
+    changes.push(FieldChange { field: "name".to_owned(), before, after });
+    changes.sort_by(|a, b| a.field.cmp(&b.field));
 }
 
 fn split(list: Vec<(FileFacts, FileId)>, regular: &mut Vec<FileFacts>, other: &mut Vec<FileFacts>) {

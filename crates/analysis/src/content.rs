@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::prelude::*;
-use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError, differ};
+use vminspect_bytes::{ByteRange, Family, RangeSet, ReadAt, ReadError, differ};
 use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Stream};
 
 use crate::Progress;
@@ -40,19 +40,22 @@ impl SharedContent {
     }
 
     fn mark(&self, position: u32) {
+        self.set(position, true);
+    }
+
+    fn set(&self, position: u32, modified: bool) {
         if let Some(flag) = self.modified.get(position as usize) {
-            flag.store(true, Ordering::Relaxed);
+            flag.store(modified, Ordering::Relaxed);
         }
     }
 }
 
-/// Compares the content of all files whose records both disks share: it lies at the same places of both
-/// views, so only where these may differ has it to be read.
+/// Compares the content of all files that are `wanted` and whose records both disks share: it lies at the same
+/// places of both views, so only where these may differ has it to be read.
 pub(crate) fn compare_shared(
-    before: &dyn FileSystem,
-    first: &Tree,
-    after: &dyn FileSystem,
-    second: &Second<'_>,
+    (before, first): (&dyn FileSystem, &Tree),
+    (after, second): (&dyn FileSystem, &Second<'_>),
+    wanted: &dyn Fn(&Node) -> bool,
     counters: &Counters,
     progress: &dyn Progress,
 ) -> SharedContent {
@@ -61,17 +64,21 @@ pub(crate) fn compare_shared(
         unreadable: Vec::new(),
     };
     let mut pieces = Vec::new();
-    let mut opaque = Vec::new();
+    // What has to be read through the filesystem, with positions.
+    let (mut opaque, mut encoded) = (Vec::new(), Vec::new());
     let (mut total, mut doubtful) = (0_u64, 0_u64);
     for (position, node) in second.shared_nodes() {
-        if !has_content(node) {
-            continue;
-        }
-        if node.is_opaque() {
-            opaque.push(node);
+        if !wanted(node) {
             continue;
         }
         let owner = u32::try_from(position).unwrap_or(u32::MAX);
+        if node.is_opaque() {
+            opaque.push((owner, node));
+            continue;
+        }
+        if node.is_encoded() {
+            encoded.push((owner, node));
+        }
         for piece in first.pieces(node) {
             total = total.saturating_add(piece.len());
             for range in second.differing().within(piece) {
@@ -93,15 +100,19 @@ pub(crate) fn compare_shared(
             failed
         })
         .collect();
-    let by_reading: Vec<(FileId, Option<bool>)> = opaque
+    // What is stored differs: the content may be the same all the same.
+    encoded.retain(|(owner, _)| shared.is_modified(*owner as usize));
+    opaque.append(&mut encoded);
+    let by_reading: Vec<(u32, FileId, Option<bool>)> = opaque
         .par_iter()
-        .map(|node| (node.id, contents_differ(before, node.id, after, node.id, counters).ok()))
+        .map(|(owner, node)| {
+            (*owner, node.id, contents_differ(before, node.id, after, node.id, counters).ok())
+        })
         .collect();
-    for (id, differs) in by_reading {
-        match (differs, first.find(id).and_then(|position| u32::try_from(position).ok())) {
-            (Some(true), Some(position)) => shared.mark(position),
-            (None, _) => shared.unreadable.push(id),
-            _ => {}
+    for (owner, id, differs) in by_reading {
+        shared.set(owner, differs == Some(true));
+        if differs.is_none() {
+            shared.unreadable.push(id);
         }
     }
     shared.unreadable.extend(failed.iter().filter_map(|owner| first.at(*owner as usize)).map(|node| node.id));
@@ -110,8 +121,9 @@ pub(crate) fn compare_shared(
     shared
 }
 
-fn has_content(node: &Node) -> bool {
-    matches!(node.kind, FileKind::Regular | FileKind::Symlink) && !node.is_inline() && !node.is_internal()
+/// Whether a file has content outside its record.
+pub(crate) fn has_content(node: &Node) -> bool {
+    matches!(node.kind, FileKind::Regular | FileKind::Symlink) && !node.is_inline()
 }
 
 /// Compares the pieces of a batch; returns the owners of those that could not be read.
@@ -208,7 +220,8 @@ fn read_both(
     sides.1.read_exact_at(range.start(), right).map_err(Unreadable::after)
 }
 
-/// Whether two files have different content. Only what their origins do not prove equal is read.
+/// Whether two files have different content. Only what their origins do not prove equal is read. Where neither
+/// side's content can be had in this version (it is encrypted, or kept elsewhere), what is stored is compared.
 ///
 /// # Errors
 /// When a part that is not proven equal cannot be read and no difference was found before it.
@@ -219,18 +232,27 @@ pub(crate) fn contents_differ(
     y: FileId,
     counters: &Counters,
 ) -> Result<bool, Unreadable> {
-    let left = before.open(x, Stream::Data).map_err(Unreadable::before)?;
-    let right = after.open(y, Stream::Data).map_err(Unreadable::after)?;
+    let is_refused = |error: &Error| error.family() == Family::Unsupported;
+    let opened = match (before.open(x, Stream::Data), after.open(y, Stream::Data)) {
+        (Err(old), Err(new)) if is_refused(&old) && is_refused(&new) => {
+            (before.open(x, Stream::Stored), after.open(y, Stream::Stored))
+        }
+        opened => opened,
+    };
+    bytes_differ(&*opened.0.map_err(Unreadable::before)?, &*opened.1.map_err(Unreadable::after)?, counters)
+}
+
+fn bytes_differ(left: &dyn ReadAt, right: &dyn ReadAt, counters: &Counters) -> Result<bool, Unreadable> {
     if left.len() != right.len() {
         return Ok(true);
     }
     // A mapping that cannot be read proves nothing: read all of it.
-    let doubtful = differ(&*left, &*right).unwrap_or_else(|_| RangeSet::of(ByteRange::at(0, left.len())));
+    let doubtful = differ(left, right).unwrap_or_else(|_| RangeSet::of(ByteRange::at(0, left.len())));
     counters.proven.fetch_add(left.len().saturating_sub(doubtful.total()), Ordering::Relaxed);
     let mut failure = None;
     for range in doubtful.ranges() {
         counters.compared.fetch_add(range.len(), Ordering::Relaxed);
-        let differs = BUFFERS.with_borrow_mut(|(a, b)| ranges_differ((&*left, &*right), *range, a, b));
+        let differs = BUFFERS.with_borrow_mut(|(a, b)| ranges_differ((left, right), *range, a, b));
         match differs {
             Ok(true) => return Ok(true),
             Ok(false) => {}
@@ -240,4 +262,51 @@ pub(crate) fn contents_differ(
     failure.map_or(Ok(false), |Unreadable { is_before, error }| {
         Err(Unreadable { is_before, error: error.into() })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Silent;
+    use crate::mock::{File, Mock};
+    use crate::part::TableMemory;
+
+    /// Whether the content of the only file is found to differ.
+    fn differs(before: &File, after: &File) -> bool {
+        let disk = |file: &File| Mock::new(&[(1, File::directory(&[("f", 2)])), (2, file.clone())]);
+        let (before, after) = (disk(before), disk(after));
+        let memory = Arc::new(TableMemory::within(1 << 30));
+        let first = Tree::read(&before, &memory, &Silent);
+        let second = Second::read(&before, &first, &after, &memory, false, &Silent);
+        let counters = Counters::default();
+        let shared = compare_shared((&before, &first), (&after, &second), &has_content, &counters, &Silent);
+        assert!(shared.unreadable.is_empty());
+        let position = first.find(FileId(2)).unwrap();
+        let found = shared.is_modified(position);
+        let read = contents_differ(&before, FileId(2), &after, FileId(2), &counters).unwrap();
+        assert_eq!(found, read);
+        found
+    }
+
+    #[test]
+    fn encoded_content_differs_only_where_it_means_something_else() {
+        let encoded = |content: &str| File { encoded: true, ..File::regular(content) };
+        assert!(!differs(&encoded("same\0slack"), &encoded("same\0slack")));
+        assert!(!differs(&encoded("same\0slack"), &encoded("same\0trash")));
+        assert!(differs(&encoded("same\0slack"), &encoded("some\0slack")));
+        assert!(differs(&File::regular("same\0slack"), &File::regular("same\0trash")));
+    }
+
+    #[test]
+    fn content_that_both_sides_refuse_is_compared_as_it_is_stored() {
+        let encrypted = |content: &str| File { encoded: true, encrypted: true, ..File::regular(content) };
+        assert!(!differs(&encrypted("secret"), &encrypted("secret")));
+        assert!(differs(&encrypted("secret"), &encrypted("public")));
+        let disk = |file: File| Mock::new(&[(1, File::directory(&[("f", 2)])), (2, file)]);
+        let (before, after) = (disk(encrypted("secret")), disk(File::regular("secret")));
+        let one_sided = contents_differ(&before, FileId(2), &after, FileId(2), &Counters::default());
+        assert!(one_sided.unwrap_err().is_before);
+    }
 }

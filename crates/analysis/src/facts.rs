@@ -179,6 +179,10 @@ pub(crate) fn facts(filesystem: &dyn FileSystem, found: Found<'_>, path: Vec<u8>
         file_type: known.file_type,
         target,
         orphan: node.is_orphan(),
+        stream: node.is_stream(),
+        deleted: None,
+        problem: None,
+        zone: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an analysis finds. Reports print these and nothing else.
 
+pub use vminspect_artefact::zone_identifier::ZoneIdentifier;
 use vminspect_bytes::Timestamp;
 use vminspect_filesystem::{DeviceNumber, FileKind, NameEncoding};
 use vminspect_guest::Coverage;
@@ -46,6 +47,26 @@ impl GuestPath {
     }
 }
 
+/// Where a deleted file was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deletion {
+    /// At its path.
+    InPlace,
+    /// In a directory that does not exist any more; its path is made up from what is left of it.
+    Displaced,
+}
+
+impl Deletion {
+    /// As reports spell it: `in_place` or `displaced`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InPlace => "in_place",
+            Self::Displaced => "displaced",
+        }
+    }
+}
+
 /// A file as one of the two sides, or a listing, has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileFacts {
@@ -63,6 +84,14 @@ pub struct FileFacts {
     pub target: Option<Vec<u8>>,
     /// Whether it is an orphan: in use, but deleted while open, so that no directory names it. Its path is made up.
     pub orphan: bool,
+    /// Whether it is a named stream of a file; its path is the file's, a colon, and its name.
+    pub stream: bool,
+    /// Of a deleted file, of which only the record is left: whether its path is known.
+    pub deleted: Option<Deletion>,
+    /// What is wrong with a deleted file, such as that other files use its clusters by now.
+    pub problem: Option<String>,
+    /// Where the file was downloaded from, by its stream `Zone.Identifier`, when streams are listed.
+    pub zone: Option<ZoneIdentifier>,
 }
 
 /// A regular file whose content changed.
@@ -122,7 +151,7 @@ pub enum Value {
 /// One field of a file's metadata that changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FieldChange {
-    /// Name of the field: `mode`, `uid`, `gid`, `modified`, `changed`, `created`, `accessed`, `flags`,
+    /// Name of the field: `name` (its case, where the guest ignores that), `mode`, `uid`, `gid`, `modified`, `changed`, `created`, `accessed`, `flags`,
     /// `project`, `target`, `device`, or `xattr:` and the attribute's name.
     pub field: String,
     /// Value before.

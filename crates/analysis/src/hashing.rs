@@ -213,7 +213,7 @@ fn visit_batch<V: Visitor>(
 
 /// Where a small file lies, when it is in one piece and fully stored.
 fn single_piece(tree: &Tree, node: &Node) -> Option<ByteRange> {
-    if node.is_inline() || node.is_opaque() || node.size == 0 || node.size > SPAN {
+    if node.is_inline() || node.is_opaque() || node.is_encoded() || node.size == 0 || node.size > SPAN {
         return None;
     }
     match tree.runs(node).as_slice() {

@@ -4,6 +4,7 @@ mod batch;
 mod compare;
 mod compare_volume;
 mod content;
+mod deleted;
 mod digest;
 pub mod extract;
 mod facts;
@@ -13,12 +14,15 @@ mod hashing;
 mod identify;
 mod list;
 mod metadata_changes;
+#[cfg(test)]
+mod mock;
 mod nodes;
 mod options;
 mod part;
 mod progress;
 mod rename;
 mod second;
+pub mod status;
 mod tree;
 mod walk;
 

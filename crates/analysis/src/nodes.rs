@@ -77,49 +77,39 @@ impl Nodes {
     }
 }
 
-/// Finds nodes by file id.
-#[derive(Debug)]
-enum Index {
-    /// By id, where ids are dense. Holds position + 1; 0 for none.
-    Dense(Vec<u32>),
-    Sparse(HashMap<FileId, u32>),
+/// Finds nodes by file id: low ids, which are dense, by a table, and others (of streams, or of a format whose
+/// ids are no numbers of records) by a map.
+#[derive(Default, Debug)]
+struct Index {
+    /// Holds position + 1 by id; 0 for none.
+    low: Vec<u32>,
+    others: HashMap<FileId, u32>,
 }
 
-impl Default for Index {
-    fn default() -> Self {
-        Self::Dense(Vec::new())
-    }
-}
-
-/// Ids may be this many times as many as nodes for a dense index.
+/// Ids in the table may be this many times as many as nodes.
 const DENSE_FACTOR: u64 = 32;
 
 impl Index {
     fn new(nodes: &Nodes) -> Self {
-        let highest = nodes.iter().map(|node| node.id.0).max().unwrap_or(0);
-        if highest > (nodes.len() as u64).saturating_mul(DENSE_FACTOR).max(1 << 16) {
-            let mut map = HashMap::with_capacity(nodes.len());
-            for (position, node) in (0_u32..).zip(nodes.iter()) {
-                map.insert(node.id, position);
-            }
-            return Self::Sparse(map);
-        }
-        let mut slots = vec![0; usize::try_from(highest).unwrap_or(0).saturating_add(1)];
-        for (position, node) in (1_u32..).zip(nodes.iter()) {
-            if let Some(slot) = usize::try_from(node.id.0).ok().and_then(|id| slots.get_mut(id)) {
-                *slot = position;
+        let bound = (nodes.len() as u64).saturating_mul(DENSE_FACTOR).max(1 << 16);
+        let low = || nodes.iter().map(|node| node.id.0).filter(|id| *id < bound);
+        let (count, highest) = (low().count(), low().max());
+        let length = highest.map_or(0, |id| usize::try_from(id).unwrap_or(0).saturating_add(1));
+        let mut index =
+            Self { low: vec![0; length], others: HashMap::with_capacity(nodes.len().saturating_sub(count)) };
+        for (position, node) in (0_u32..).zip(nodes.iter()) {
+            match usize::try_from(node.id.0).ok().and_then(|id| index.low.get_mut(id)) {
+                Some(slot) => *slot = position.saturating_add(1),
+                None => drop(index.others.insert(node.id, position)),
             }
         }
-        Self::Dense(slots)
+        index
     }
 
     fn get(&self, id: FileId) -> Option<usize> {
-        match self {
-            Self::Dense(slots) => {
-                let slot = slots.get(usize::try_from(id.0).ok()?)?;
-                (*slot as usize).checked_sub(1)
-            }
-            Self::Sparse(map) => map.get(&id).map(|position| *position as usize),
+        match usize::try_from(id.0).ok().and_then(|id| self.low.get(id)) {
+            Some(slot) => (*slot as usize).checked_sub(1),
+            None => self.others.get(&id).map(|position| *position as usize),
         }
     }
 }
@@ -134,7 +124,7 @@ mod tests {
 
     #[test]
     fn nodes_are_found_by_position_and_id() {
-        for scale in [1, 1 << 30] {
+        for scale in [1, 80, 1 << 30] {
             let mut nodes = Nodes::default();
             let mut next = 0;
             for size in [1, 0, 700, 3, 255, 256, 257, 1, 1] {

@@ -10,6 +10,12 @@ pub struct Options {
     pub filter: PathFilter,
     /// Whether to say what the content of files is.
     pub identify: bool,
+    /// Whether to list named streams of files. A comparison always tells of them.
+    pub streams: bool,
+    /// Whether to look at the filesystem's own files, such as `$MFT`, where directories name them.
+    pub metadata_files: bool,
+    /// Whether to list deleted files, too.
+    pub deleted: bool,
     /// Whether a change of the access time alone is a change.
     pub access_times: bool,
     /// Memory to stay within, in bytes; above it, tables go to temporary files.
@@ -22,6 +28,9 @@ impl Default for Options {
             algorithms: vec![Algorithm::Sha1],
             filter: PathFilter::default(),
             identify: false,
+            streams: false,
+            metadata_files: false,
+            deleted: false,
             access_times: false,
             memory: 1 << 30,
         }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use rayon::prelude::*;
 use smallvec::SmallVec;
-use vminspect_bytes::{ByteRange, RangeSet};
+use vminspect_bytes::{ByteRange, RangeSet, ReadError};
 use vminspect_filesystem::{
-    Allocation, Content, Error, FileId, FileKind, FileSystem, Place, Record, Scan, ScanUnit,
+    Allocation, Content, Error, FileId, FileKind, FileSystem, NamedStream, Place, Record, Scan, ScanUnit,
 };
 
 use crate::Progress;
 use crate::nodes::Nodes;
 use crate::part::{Directory, Part, PartBuilder, Run, TableMemory};
 
-/// A file: what the comparison needs of its record. Some 48 bytes; its names and runs are in its [`Part`].
+/// A file or a named stream of one: what the comparison needs of its record. Some 56 bytes; its names and runs
+/// are in its [`Part`]. A stream has the place of its owner's record, and the owner has its name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     pub(crate) id: FileId,
@@ -26,12 +27,15 @@ pub(crate) struct Node {
     entries_at: u32,
     entries_count: u32,
     part: u32,
+    /// Its streams stand in the table of entries directly after those of a directory.
+    streams_count: u16,
     /// Length of the record on the view, in units of [`LENGTH_UNIT`].
     units: u16,
     pub(crate) kind: FileKind,
     bits: u8,
 }
 
+const _: () = assert!(size_of::<Node>() == 56);
 /// Bytes in which lengths of records are counted, rounded up: two bytes have to do.
 const LENGTH_UNIT: u64 = 16;
 
@@ -40,14 +44,30 @@ const OPAQUE: u8 = 2;
 const ORPHAN: u8 = 4;
 const SAME_RECORD: u8 = 8;
 const INTERNAL: u8 = 16;
+const STREAM: u8 = 32;
+const ENCODED: u8 = 64;
 
 impl Node {
     /// A node with an id and nothing else.
     #[cfg(test)]
     pub(crate) fn for_tests(id: FileId) -> Self {
         let (size, place, runs_at, runs_count) = (0, 0, 0, 0);
-        let (entries_at, entries_count, part, units, kind, bits) = (0, 0, 0, 0, FileKind::Regular, 0);
-        Self { id, size, place, runs_at, runs_count, entries_at, entries_count, part, units, kind, bits }
+        let (entries_at, entries_count, part, streams_count, units) = (0, 0, 0, 0, 0);
+        let (kind, bits) = (FileKind::Regular, 0);
+        Self {
+            id,
+            size,
+            place,
+            runs_at,
+            runs_count,
+            entries_at,
+            entries_count,
+            part,
+            streams_count,
+            units,
+            kind,
+            bits,
+        }
     }
 
     /// The record on the view: the length rounded up, at least one unit.
@@ -65,6 +85,11 @@ impl Node {
         self.bits & OPAQUE != 0
     }
 
+    /// Whether its runs hold something that has to be decoded: where they are equal, so is the content.
+    pub(crate) fn is_encoded(&self) -> bool {
+        self.bits & ENCODED != 0
+    }
+
     /// Whether it is in use though no directory names it.
     pub(crate) fn is_orphan(&self) -> bool {
         self.bits & ORPHAN != 0
@@ -78,6 +103,16 @@ impl Node {
     /// Whether it is the filesystem's own.
     pub(crate) fn is_internal(&self) -> bool {
         self.bits & INTERNAL != 0
+    }
+
+    /// Whether it is a named stream of a file.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.bits & STREAM != 0
+    }
+
+    /// Whether it has named streams.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.streams_count > 0
     }
 }
 
@@ -106,8 +141,14 @@ struct Built {
 }
 
 impl Built {
-    fn add(&mut self, filesystem: &dyn FileSystem, record: Record, bits: u8) {
+    fn add(&mut self, filesystem: &dyn FileSystem, record: Record, mut bits: u8) {
         let id = record.metadata.id;
+        if record.metadata.allocation == Allocation::Orphan {
+            bits |= ORPHAN;
+        }
+        if filesystem.is_internal(&record) {
+            bits |= INTERNAL;
+        }
         let mut node = Node {
             id,
             size: record.metadata.size,
@@ -117,37 +158,65 @@ impl Built {
             entries_at: self.part.entries(),
             entries_count: 0,
             part: 0,
+            streams_count: 0,
             units: u16::try_from(record.place.len().div_ceil(LENGTH_UNIT)).unwrap_or(u16::MAX),
             kind: record.metadata.kind,
             bits,
         };
-        match &record.content {
-            Content::Runs(runs) => {
+        self.set_content(&mut node, &record.content);
+        if node.kind == FileKind::Directory {
+            self.add_entries(filesystem, &record);
+            node.entries_count = self.part.entries().saturating_sub(node.entries_at);
+        }
+        node.streams_count = self.add_stream_names(id, &record.streams);
+        self.nodes.push(node);
+        for stream in record.streams.iter().take(node.streams_count.into()) {
+            let bits = bits | STREAM | if stream.internal { INTERNAL } else { 0 };
+            let kind = FileKind::Regular;
+            let mut node = Node { id: stream.id, size: stream.size, kind, bits, ..node };
+            (node.entries_count, node.streams_count) = (0, 0);
+            self.set_content(&mut node, &stream.content);
+            self.nodes.push(node);
+        }
+        self.problems.extend(record.problems.into_iter().map(|problem| (Some(id), problem)));
+        if !record.depends.is_empty() {
+            self.depends.push((id, record.depends));
+        }
+    }
+
+    fn set_content(&mut self, node: &mut Node, content: &Content) {
+        node.runs_at = self.part.runs();
+        match content {
+            Content::Runs(runs) | Content::Encoded(runs) => {
                 for run in runs {
                     if let Place::Volume(place) = run.place {
                         self.part.add_run(Run { start: run.start, length: run.length, place });
                     }
                 }
-                node.runs_count = self.part.runs().saturating_sub(node.runs_at);
             }
             Content::Inline(_) => node.bits |= INLINE,
-            Content::Encoded(_) | Content::Opaque => node.bits |= OPAQUE,
+            Content::Opaque => node.bits |= OPAQUE,
             Content::None => {}
         }
-        if record.metadata.allocation == Allocation::Orphan {
-            node.bits |= ORPHAN;
+        if matches!(content, Content::Encoded(_)) {
+            node.bits |= ENCODED;
         }
-        if filesystem.is_internal(&record) {
-            node.bits |= INTERNAL;
-        } else if node.kind == FileKind::Directory {
-            self.add_entries(filesystem, &record);
-            node.entries_count = self.part.entries().saturating_sub(node.entries_at);
+        node.runs_count = self.part.runs().saturating_sub(node.runs_at);
+    }
+
+    /// Adds the names of streams and returns how many there are.
+    fn add_stream_names(&mut self, owner: FileId, streams: &[NamedStream]) -> u16 {
+        let count = u16::try_from(streams.len()).unwrap_or_else(|_| {
+            let error = ReadError::unsupported("named streams")
+                .expected(format!("at most {}", u16::MAX))
+                .found(streams.len().to_string());
+            self.problems.push((Some(owner), error.into()));
+            u16::MAX
+        });
+        for stream in streams.iter().take(count.into()) {
+            self.part.add_entry(&stream.name, stream.id);
         }
-        self.nodes.push(node);
-        self.problems.extend(record.problems.into_iter().map(|problem| (Some(id), problem)));
-        if !record.depends.is_empty() {
-            self.depends.push((id, record.depends));
-        }
+        count
     }
 
     fn add_entries(&mut self, filesystem: &dyn FileSystem, record: &Record) {
@@ -220,14 +289,18 @@ impl Tree {
         memory: &Arc<TableMemory>,
     ) -> Self {
         let old = before.scan(Some(areas), false);
+        // Where only the second has records, what lies there on the first disk is none.
+        let places = before.record_areas();
         let new = after.scan(Some(areas), false);
         Self::build(new, memory, |visit, unit| {
             let mut known: HashMap<FileId, Record> = HashMap::new();
-            (old.visit)(unit, &mut |record| {
-                if let Ok(record) = record {
-                    known.insert(record.metadata.id, record);
-                }
-            });
+            if places.covers(unit.range) {
+                (old.visit)(unit, &mut |record| {
+                    if let Ok(record) = record {
+                        known.insert(record.metadata.id, record);
+                    }
+                });
+            }
             build_unit(after, visit, unit, &|record| {
                 let old = known.get(&record.metadata.id);
                 old.is_none_or(|old| !says_the_same((before, old), (after, record), access_times))
@@ -281,7 +354,7 @@ impl Tree {
                     Ok(record) => built.add(filesystem, record, SAME_RECORD),
                     Err(error) => built.problems.push((Some(*id), error)),
                 }
-                let like = |node: &Node| built.part.holds(&other.directory(node));
+                let like = |node: &Node| built.part.holds(&other.names(node));
                 let same =
                     built.problems.is_empty() && !troubled.contains(id) && other.node(*id).is_some_and(like);
                 (!same).then(|| built.finish(&self.memory))
@@ -337,9 +410,9 @@ impl Tree {
         self.nodes.iter()
     }
 
-    /// How many nodes there are.
+    /// How many files and directories there are.
     pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+        self.nodes().filter(|node| !node.is_stream()).count()
     }
 
     /// The node at a position among [`Tree::nodes`].
@@ -363,9 +436,9 @@ impl Tree {
         part.map(|part| part.runs(&self.memory, node.runs_at, node.runs_count)).unwrap_or_default()
     }
 
-    /// The stored pieces of a node's content on the view, cut to its size.
+    /// The stored pieces of a node's content on the view, cut to its size where they are the content itself.
     pub(crate) fn pieces(&self, node: &Node) -> impl Iterator<Item = ByteRange> + use<> {
-        let size = node.size;
+        let size = if node.is_encoded() { u64::MAX } else { node.size };
         self.runs(node)
             .into_iter()
             .map(move |run| ByteRange::at(run.place, run.length.min(size.saturating_sub(run.start))))
@@ -375,6 +448,20 @@ impl Tree {
     pub(crate) fn directory(&self, node: &Node) -> Directory {
         let part = self.parts.get(node.part as usize);
         part.map(|part| part.directory(&self.memory, node.entries_at, node.entries_count)).unwrap_or_default()
+    }
+
+    /// The names of a node's streams, and the streams.
+    pub(crate) fn streams(&self, node: &Node) -> Directory {
+        let part = self.parts.get(node.part as usize);
+        let first = node.entries_at.saturating_add(node.entries_count);
+        part.map(|part| part.directory(&self.memory, first, node.streams_count.into())).unwrap_or_default()
+    }
+
+    /// The names in a directory, then those of its streams.
+    fn names(&self, node: &Node) -> Directory {
+        let part = self.parts.get(node.part as usize);
+        let count = node.entries_count.saturating_add(node.streams_count.into());
+        part.map(|part| part.directory(&self.memory, node.entries_at, count)).unwrap_or_default()
     }
 }
 
@@ -390,7 +477,10 @@ fn build_unit(
     let mut built = Built::default();
     visit(unit, &mut |record| match record {
         Ok(record) if wanted(&record) => built.add(filesystem, record, 0),
-        Ok(record) => built.same.push(record.metadata.id),
+        Ok(record) => {
+            built.same.push(record.metadata.id);
+            built.same.extend(record.streams.iter().map(|stream| stream.id));
+        }
         Err(error) => built.problems.push((None, error)),
     });
     built
@@ -412,9 +502,11 @@ fn says_the_same(
         && x.place == y.place
         && x.depends == y.depends
         && x.content == y.content
+        && x.streams == y.streams
         && x.problems.is_empty()
         && y.problems.is_empty()
-        && x.has_attributes == y.has_attributes;
+        && x.has_attributes == y.has_attributes
+        && details_are_equal(before, after);
     if !same || !x.has_attributes {
         return same;
     }
@@ -422,4 +514,13 @@ fn says_the_same(
         (Ok(x), Ok(y)) => x == y,
         _ => false,
     }
+}
+
+/// Whether two records are equal in what only their format records, but for what changes with every change.
+fn details_are_equal(before: (&dyn FileSystem, &Record), after: (&dyn FileSystem, &Record)) -> bool {
+    let lasting = |(filesystem, record): (&dyn FileSystem, &Record)| {
+        let details = filesystem.details(record).ok()?;
+        Some(details.into_iter().filter(|detail| !detail.volatile).collect::<Vec<_>>())
+    };
+    matches!((lasting(before), lasting(after)), (Some(x), Some(y)) if x == y)
 }

@@ -18,3 +18,4 @@
 pub mod fstab;
 mod lines;
 pub mod os_release;
+pub mod zone_identifier;

@@ -36,7 +36,7 @@ impl fmt::Display for Error {
             Self::Image(error) => error.fmt(f),
             Self::Volume(error) => error.fmt(f),
             Self::FileSystem(error) => error.fmt(f),
-            Self::NotFound(path) if !path.starts_with('/') && !path.contains(':') => {
+            Self::NotFound(path) if !path.starts_with(['/', '\\']) && !path.contains(':') => {
                 write!(
                     f,
                     "{path} does not exist in the guest; its paths begin with /, or with a volume: vol1:/"

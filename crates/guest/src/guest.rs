@@ -1,21 +1,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use vminspect_bytes::{Family, ReadAt, ReadAtExt};
+use vminspect_bytes::{Family, ReadAt, ReadAtExt, ReadError};
 use vminspect_filesystem::{FileId, FileKind, Stream};
 use vminspect_image::{Disk, OpenOptions};
 use vminspect_volume::VolumeTable;
 
 use crate::namespace::{self, FollowLast, Namespace};
 use crate::volume::{GuestVolume, open_volumes, report_unknown};
-use crate::{Coverage, Error, OperatingSystem, Result, linux, mount_table};
+use crate::{Coverage, Error, OperatingSystem, Result, linux, mount_table, windows};
 
 /// The disk of a virtual machine, opened: its volumes, their filesystems, and one namespace of paths.
 ///
 /// Every path begins with its volume's [`GuestVolume::prefix`]:
 ///
-/// - Where an operating system is found, its volume is `/`, and the volumes that its mount table names have the
-///   paths at which it mounts them. If several volumes hold one, the first is taken; the others are reported.
+/// - Where Linux is found, its volume is `/`, and the volumes that its mount table names have the paths at which
+///   it mounts them. Where Windows is found, its volume is `C:`, and names are separated by `\` in all volumes. If
+///   several volumes hold a system, the first is taken; the others are reported.
 /// - Without an operating system, the only volume that can hold files (swap space and boot loaders' areas do
 ///   not) is `/`. It may be one that cannot be read: what a volume is called must not change when another is
 ///   damaged.
@@ -59,9 +60,15 @@ impl Guest {
         }
         let table = read_table(&image, disk.bytes(), &mut coverage);
         let mut volumes = open_volumes(&image, &table, &mut coverage);
-        let system = linux::find_volume(&image, &volumes, &mut coverage).map(|root| {
-            mount_table::mount(&image, &mut volumes, root, &mut coverage);
-            linux::describe(&volumes, root)
+        let system = find_system(&image, &volumes, &mut coverage).map(|(root, family)| match family {
+            SystemFamily::Linux => {
+                mount_table::mount(&image, &mut volumes, root, &mut coverage);
+                linux::describe(&volumes, root)
+            }
+            SystemFamily::Windows => {
+                windows::mount(&mut volumes, root);
+                windows::describe(&volumes, root)
+            }
         });
         if system.is_none() {
             namespace::root_only_volume(&mut volumes);
@@ -106,11 +113,13 @@ impl Guest {
         &self.coverage
     }
 
-    /// The file at `path`: `/etc/passwd`, `vol2:/file`. Symbolic links in directories are followed within the
+    /// The file at `path`: `/etc/passwd`, `vol2:/file`, `C:\\Windows\\notepad.exe`, or the named stream at
+    /// `C:\\file.txt:stream`. In a Windows guest, `/` separates names as well as `\\` does. Symbolic links in directories are followed within the
     /// guest; the last component is not. A path that begins with a volume's own prefix stays in that volume,
     /// also below directories at which the guest mounts another.
     ///
-    /// Where a directory holds a name twice, the first counts.
+    /// Where a directory holds a name twice, the first counts; where its filesystem ignores case, a name that is
+    /// the same but for that counts when none is equal.
     ///
     /// # Errors
     /// When no file has this path, or a directory on the way cannot be read.
@@ -124,6 +133,15 @@ impl Guest {
     /// As [`Guest::locate`], and when links lead in a circle.
     pub fn resolve_following(&self, path: &[u8]) -> Result<Located> {
         Namespace::new(&self.volumes).locate(path, FollowLast::Yes)
+    }
+
+    /// A named stream of a file.
+    ///
+    /// # Errors
+    /// When the file has no such stream, or its record cannot be read.
+    pub fn named_stream(&self, owner: Located, name: &[u8]) -> Result<Located> {
+        let found = Namespace::new(&self.volumes).stream_of(owner, name)?;
+        found.ok_or_else(|| Error::NotFound(String::from_utf8_lossy(name).into_owned()))
     }
 
     /// The content of the regular file at `path`, links followed, when it has at most `limit` bytes.
@@ -152,6 +170,40 @@ impl Guest {
         }
         coverage
     }
+}
+
+/// A kind of system that a guest can be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SystemFamily {
+    Linux,
+    Windows,
+}
+
+/// The first volume that holds a system. Others are reported.
+fn find_system(
+    image: &str,
+    volumes: &[GuestVolume],
+    coverage: &mut Coverage,
+) -> Option<(usize, SystemFamily)> {
+    let linux = linux::holding(volumes).into_iter().map(|index| (index, SystemFamily::Linux));
+    let windows = windows::holding(volumes).into_iter().map(|index| (index, SystemFamily::Windows));
+    let mut found: Vec<_> = linux.chain(windows).collect();
+    found.sort_by_key(|(index, _)| *index);
+    found.dedup_by_key(|(index, _)| *index);
+    let mut found = found.into_iter();
+    let first = found.next()?;
+    for (other, family) in found {
+        let Some(volume) = volumes.get(other) else { continue };
+        let name = match family {
+            SystemFamily::Linux => linux::name(volumes, volume).unwrap_or("a Linux system".to_owned()),
+            SystemFamily::Windows => "a Windows system".to_owned(),
+        };
+        let error = ReadError::unsupported("second operating system")
+            .found(name)
+            .advice("its paths begin with the name of its volume");
+        coverage.add_error(image, &volume.own_prefix(), Family::Unsupported, &error);
+    }
+    Some(first)
 }
 
 /// A disk whose table cannot be read is one volume: a filesystem may stand straight on it all the same.

@@ -15,12 +15,14 @@
 
 mod coverage;
 mod error;
+mod files;
 mod guest;
 mod linux;
 mod mount_table;
 mod namespace;
 mod system;
 mod volume;
+mod windows;
 
 pub use coverage::{Coverage, Problem};
 pub use error::{Error, Result};

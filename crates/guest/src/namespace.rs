@@ -1,4 +1,7 @@
 //! From paths to files: through mounts and symbolic links, without ever leaving the guest.
+//!
+//! The tree of a Linux guest has one root, below which volumes are mounted. A Windows guest has a tree for each
+//! volume, and `\` separates names as well as `/` does.
 
 use vminspect_filesystem::{FileId, FileKind, FileSystem};
 
@@ -7,6 +10,12 @@ use crate::{Error, Located, Result};
 
 /// Symbolic links that one path may lead through, as in Linux.
 const MOST_LINKS: u32 = 40;
+
+/// Colons of a path that are looked at for the one in front of a stream's name.
+const MOST_COLONS: usize = 8;
+
+/// What may stand before the drive in the target of a link of Windows.
+const DEVICE_PREFIXES: &[&[u8]] = &[br"\??\", br"\\?\", br"\\.\"];
 
 /// Longest link target that is followed. Linux allows 4,096 bytes.
 const LONGEST_TARGET: usize = 64 << 10;
@@ -59,16 +68,61 @@ impl<'a> Namespace<'a> {
         Self { volumes }
     }
 
-    /// The file at `path`.
+    /// The file at `path`, or the named stream at a path that ends with a colon and its name.
     pub(crate) fn locate(self, path: &[u8], follow: FollowLast) -> Result<Located> {
-        self.resolve(path, follow).map(|resolved| resolved.at)
+        let resolved = self.resolve(path, follow).map(|resolved| resolved.at);
+        resolved.or_else(|error| self.stream_at(path, follow).ok_or(error))
+    }
+
+    /// The named stream at `owner:stream`. A name of a stream may hold colons and separators in hostile guests, so
+    /// every colon may be that in front of it.
+    fn stream_at(self, path: &[u8], follow: FollowLast) -> Option<Located> {
+        let (_, inner) = self.view_of(path)?;
+        let start = path.len().checked_sub(inner.len())?;
+        let colons = inner.iter().enumerate().filter(|(_, byte)| **byte == b':');
+        colons.take(MOST_COLONS).find_map(|(at, _)| {
+            let at = start.checked_add(at)?;
+            let (owner, name) = (path.get(..at)?, path.get(at.checked_add(1)?..)?);
+            let owner = self.resolve(owner, follow).ok()?.at;
+            self.stream_of(owner, name).ok()?
+        })
+    }
+
+    /// A named stream of a file.
+    pub(crate) fn stream_of(self, owner: Located, name: &[u8]) -> Result<Option<Located>> {
+        let name = without_type(name);
+        let Some(filesystem) = self.filesystem(owner.volume) else { return Ok(None) };
+        if name.is_empty() {
+            return Ok(Some(owner));
+        }
+        let record = filesystem.record(owner.file)?;
+        let exact = record.streams.iter().find(|stream| stream.name == name);
+        let folded = || {
+            let wanted = filesystem.fold_name(name)?;
+            record.streams.iter().find(|stream| filesystem.fold_name(&stream.name).as_ref() == Some(&wanted))
+        };
+        Ok(exact.or_else(folded).map(|stream| Located { file: stream.id, ..owner }))
+    }
+
+    /// Whether paths are those of Windows.
+    fn is_windows(self) -> bool {
+        self.volumes.first().is_some_and(|volume| volume.separator == b'\\')
+    }
+
+    fn separates(self, byte: u8) -> bool {
+        byte == b'/' || (byte == b'\\' && self.is_windows())
+    }
+
+    fn starts_with_separator(self, path: &[u8]) -> bool {
+        path.first().is_some_and(|byte| self.separates(*byte))
     }
 
     /// The file at `path`, with the path that leads there without links.
     pub(crate) fn resolve(self, path: &[u8], follow: FollowLast) -> Result<Resolved> {
         let (view, inner) = self.view_of(path).ok_or_else(|| not_found(path))?;
         // A slash at the end asks for what a link leads to.
-        let follow = if inner.ends_with(b"/") { FollowLast::Yes } else { follow };
+        let at_end = inner.last().is_some_and(|byte| self.separates(*byte));
+        let follow = if at_end { FollowLast::Yes } else { follow };
         let mut walk =
             Walk { namespace: self, view, steps: vec![self.root(view, path)?], links: 0, whole: path };
         walk.run(inner, follow)
@@ -76,14 +130,38 @@ impl<'a> Namespace<'a> {
 
     /// The view that a path asks for, and the rest of the path.
     fn view_of(self, path: &[u8]) -> Option<(View, &[u8])> {
+        if self.is_windows() {
+            let (drive, rest) = self.drive_of(path).or_else(|| {
+                // Without a drive, the path is one of the system's.
+                let system = self.volumes.iter().position(GuestVolume::is_mounted)?;
+                self.starts_with_separator(path).then_some((system, path))
+            })?;
+            return Some((View::Volume(drive), rest));
+        }
         if path.starts_with(b"/") {
             return Some((View::Guest, path));
         }
+        let (index, rest) = self.own_volume(path)?;
+        Some((View::Volume(index), rest))
+    }
+
+    /// The volume whose own prefix a path begins with.
+    fn own_volume(self, path: &[u8]) -> Option<(usize, &[u8])> {
         let found = self.volumes.iter().enumerate().find_map(|(index, volume)| {
             let rest = path.strip_prefix(volume.own_prefix().as_slice())?;
-            Some((View::Volume(index), rest))
+            Some((index, rest))
         });
         found.filter(|(_, rest)| rest.is_empty() || rest.starts_with(b"/"))
+    }
+
+    /// The volume that a path of Windows begins with, in any case: `C:`, `vol2:`.
+    fn drive_of(self, path: &[u8]) -> Option<(usize, &[u8])> {
+        let end = path.iter().position(|byte| *byte == b':')?.checked_add(1)?;
+        let (drive, rest) = path.split_at_checked(end)?;
+        let index = self.volumes.iter().position(|volume| {
+            volume.prefix.eq_ignore_ascii_case(drive) || volume.own_prefix().eq_ignore_ascii_case(drive)
+        })?;
+        (rest.is_empty() || self.starts_with_separator(rest)).then_some((index, rest))
     }
 
     fn root(self, view: View, path: &[u8]) -> Result<Step> {
@@ -124,7 +202,7 @@ struct Walk<'a, 'p> {
 impl Walk<'_, '_> {
     fn run(&mut self, path: &[u8], follow: FollowLast) -> Result<Resolved> {
         let mut pending = Vec::new();
-        push_components(&mut pending, path);
+        self.push_components(&mut pending, path);
         while let Some(name) = pending.pop() {
             if name == b".." {
                 if self.steps.len() > 1 {
@@ -175,10 +253,35 @@ impl Walk<'_, '_> {
         if self.links > MOST_LINKS || target.len() > LONGEST_TARGET {
             return Err(Error::TooManyLinks(text(self.whole)));
         }
+        if self.namespace.is_windows() {
+            return self.follow_windows(target, pending);
+        }
         if target.starts_with(b"/") {
             self.restart()?;
         }
-        push_components(pending, target);
+        self.push_components(pending, target);
+        Ok(())
+    }
+
+    /// A target may begin with a drive, or with a separator, which is the root of the volume where the walk is.
+    /// Volumes that Windows names otherwise, by their ids or on other machines, are not found.
+    fn follow_windows(&mut self, target: &[u8], pending: &mut Vec<Vec<u8>>) -> Result<()> {
+        let device = DEVICE_PREFIXES.iter().find_map(|prefix| target.strip_prefix(*prefix));
+        let path = device.unwrap_or(target);
+        if let Some((volume, rest)) = self.namespace.drive_of(path) {
+            self.view = View::Volume(volume);
+            self.restart()?;
+            self.push_components(pending, rest);
+            return Ok(());
+        }
+        let is_elsewhere = path.contains(&b':') || path.starts_with(br"\\");
+        if device.is_some() || is_elsewhere {
+            return Err(not_found(self.whole));
+        }
+        if self.namespace.starts_with_separator(path) {
+            self.restart()?;
+        }
+        self.push_components(pending, path);
         Ok(())
     }
 
@@ -186,6 +289,7 @@ impl Walk<'_, '_> {
     /// mount, to that volume's own.
     fn restart(&mut self) -> Result<()> {
         if let View::Volume(index) = self.view
+            && !self.namespace.is_windows()
             && self.namespace.volumes.get(index).is_some_and(GuestVolume::is_mounted)
         {
             self.view = View::Guest;
@@ -197,26 +301,44 @@ impl Walk<'_, '_> {
     fn filesystem(&self, volume: usize) -> Result<&dyn FileSystem> {
         self.namespace.filesystem(volume).ok_or_else(|| not_found(self.whole))
     }
+
+    /// Puts the components of `path` on top of `pending`, the first uppermost.
+    fn push_components(&self, pending: &mut Vec<Vec<u8>>, path: &[u8]) {
+        let components = path.split(|byte| self.namespace.separates(*byte));
+        let names = components.filter(|name| !matches!(*name, b"" | b"."));
+        pending.extend(names.rev().map(<[u8]>::to_vec));
+    }
 }
 
-/// Puts the components of `path` on top of `pending`, the first uppermost.
-fn push_components(pending: &mut Vec<Vec<u8>>, path: &[u8]) {
-    let components = path.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
-    pending.extend(components.rev().map(<[u8]>::to_vec));
+/// The name of a stream without the type that Windows allows behind it.
+fn without_type(name: &[u8]) -> &[u8] {
+    const TYPE: &[u8] = b":$DATA";
+    let split = name.len().checked_sub(TYPE.len()).and_then(|at| name.split_at_checked(at));
+    match split {
+        Some((name, end)) if end.eq_ignore_ascii_case(TYPE) => name,
+        _ => name,
+    }
 }
 
-/// The first entry of this name. An entry that cannot be read is passed over, but not forgotten: when the name
-/// is not found, it may have been that one.
+/// The first entry of this name, or else of one that the filesystem takes for the same. An entry that cannot be
+/// read is passed over, but not forgotten: when the name is not found, it may have been that one.
 fn find(filesystem: &dyn FileSystem, directory: FileId, name: &[u8]) -> Result<Option<FileId>> {
-    let mut bad = None;
+    let folded = filesystem.fold_name(name);
+    let (mut bad, mut alike) = (None, None);
     for entry in filesystem.entries(directory)? {
         match entry {
             Ok(entry) if entry.name == name => return Ok(Some(entry.id)),
+            Ok(entry) if folded.is_some() && alike.is_none() => {
+                alike = (filesystem.fold_name(&entry.name) == folded).then_some(entry.id);
+            }
             Ok(_) => {}
             Err(error) => bad = bad.or(Some(error)),
         }
     }
-    bad.map_or(Ok(None), |error| Err(error.into()))
+    match (alike, bad) {
+        (None, Some(error)) => Err(error.into()),
+        (found, _) => Ok(found),
+    }
 }
 
 fn not_found(path: &[u8]) -> Error {

@@ -1,7 +1,7 @@
 /// The operating system that was found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OperatingSystem {
-    /// `linux`.
+    /// `linux` or `windows`.
     pub family: &'static str,
     /// `PRETTY_NAME`, or the best there is.
     pub name: Option<String>,
@@ -17,4 +17,8 @@ pub struct OperatingSystem {
     pub init: Option<String>,
     /// Position of the volume that holds it, from 1.
     pub volume: usize,
+    /// The directory of a Windows: `C:\\Windows`.
+    pub directory: Option<String>,
+    /// Position of the volume with the boot loader of a Windows, from 1.
+    pub boot_volume: Option<usize>,
 }

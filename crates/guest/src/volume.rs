@@ -16,9 +16,11 @@ pub struct GuestVolume {
     pub filesystem: Option<Arc<dyn FileSystem>>,
     /// What it seems to hold by its signature, when no filesystem could be opened.
     pub content: Option<Content>,
-    /// What stands before the paths of this volume, without a slash at its end: empty for `/`, `/boot` for a
-    /// volume mounted there, `vol2:` for one that no mount names.
+    /// What stands before the paths of this volume, without a separator at its end: empty for `/`, `/boot` for a
+    /// volume mounted there, `C:` for that of a Windows, `vol2:` for one that no mount names.
     pub prefix: Vec<u8>,
+    /// What stands between the names of a path: `/`, or `\\` in every volume of a Windows guest.
+    pub separator: u8,
     /// Paths inside this volume at which another volume is mounted, without a slash at their end. What this
     /// volume itself holds below them is hidden in the running guest; its paths begin with `vol1:`.
     pub covered: Vec<Vec<u8>>,
@@ -34,7 +36,7 @@ impl GuestVolume {
     /// Whether it has a place in the guest's tree, besides its own prefix.
     #[must_use]
     pub fn is_mounted(&self) -> bool {
-        self.prefix.first().is_none_or(|byte| *byte == b'/')
+        self.prefix != self.own_prefix()
     }
 
     /// UUID and label of its filesystem, as mount tables name them.
@@ -77,6 +79,7 @@ fn open_volume(image: &str, volume: &Volume, position: usize, coverage: &mut Cov
         filesystem: None,
         content: None,
         prefix: Vec::new(),
+        separator: b'/',
         covered: Vec::new(),
     };
     opened.prefix = opened.own_prefix();
@@ -122,7 +125,17 @@ fn unreadable(volume: &GuestVolume) -> ReadError {
     let mounted = volume.prefix.starts_with(b"/");
     let place = mounted.then(|| format!(", mounted at {}", String::from_utf8_lossy(&volume.prefix)));
     let error = ReadError::unsupported(structure).found(format!("{known}{}", place.unwrap_or_default()));
-    if structure == "filesystem" { error.expected("ext2, ext3 or ext4") } else { error }
+    if structure == "filesystem" { error.expected(known_filesystems()) } else { error }
+}
+
+/// The filesystems that can be read: `ext, ntfs or fat`.
+fn known_filesystems() -> String {
+    let names: Vec<&str> = vminspect_filesystem::DRIVERS.iter().map(|driver| driver.name).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// Bytes at the start of a volume that are all zero when nothing was ever put on it.
@@ -158,6 +171,7 @@ pub(crate) mod tests {
             filesystem: None,
             content: None,
             prefix: prefix.as_bytes().to_vec(),
+            separator: b'/',
             covered: Vec::new(),
         }
     }

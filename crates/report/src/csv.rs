@@ -4,14 +4,15 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::Algorithm;
-use vminspect_analysis::finding::{AreaChange, Comparison, FieldChange, FileFacts, GuestPath};
+use vminspect_analysis::finding::{AreaChange, Comparison, Deletion, FieldChange, FileFacts, GuestPath};
 use vminspect_filesystem::NameEncoding;
 use vminspect_guest::Coverage;
 
 use crate::report::ListingReport;
 use crate::{escape, json, value};
 
-const LISTING: &str = "path,path_hex,size,type,sha1,sha256,md5,blake3,orphan";
+const LISTING: &str = "path,path_hex,size,type,sha1,sha256,md5,blake3,orphan,stream,deleted,\
+problem,zone_id,referrer_url,host_url";
 
 const COMPARISON: &str = "finding,path,path_hex,original_path,original_path_hex,evidence,kind,original_kind,\
 size,original_size,type,original_type,sha1,original_sha1,sha256,original_sha256,md5,original_md5,blake3,\
@@ -226,6 +227,14 @@ impl<W: Write> ListingReport for Listing<W> {
         line.file_type(Some(facts))?;
         Algorithm::ALL.iter().try_for_each(|algorithm| line.digest(Some(facts), *algorithm))?;
         line.orphan(Some(facts))?;
+        line.field(if facts.stream { "true" } else { "" })?;
+        line.field(facts.deleted.map_or("", Deletion::as_str))?;
+        line.field(facts.problem.as_deref().unwrap_or_default())?;
+        let zone = facts.zone.as_ref();
+        let id = zone.and_then(|zone| zone.zone_id).map(|id| id.to_string());
+        line.field(&id.unwrap_or_default())?;
+        line.field(zone.and_then(|zone| zone.referrer_url.as_deref()).unwrap_or_default())?;
+        line.field(zone.and_then(|zone| zone.host_url.as_deref()).unwrap_or_default())?;
         line.end()
     }
 

@@ -153,6 +153,12 @@ fn system<W: Write>(out: &mut JsonWriter<W>, system: &OperatingSystem) -> io::Re
     strings(out, "kernels", &system.kernels)?;
     out.optional_text_field("init", system.init.as_deref())?;
     out.text_field("volume", &format!("vol{}", system.volume))?;
+    if let Some(directory) = &system.directory {
+        out.text_field("directory", directory)?;
+    }
+    if let Some(volume) = system.boot_volume {
+        out.text_field("boot_volume", &format!("vol{volume}"))?;
+    }
     out.end_object()
 }
 
@@ -236,7 +242,9 @@ impl<W: Write> Text<'_, W> {
             self.line("kernels", &system.kernels.join(", "))?;
         }
         self.optional("init", system.init.as_deref())?;
-        self.line("on", &format!("vol{}", system.volume))
+        self.optional("directory", system.directory.as_deref())?;
+        self.line("on", &format!("vol{}", system.volume))?;
+        self.optional("boots from", system.boot_volume.map(|volume| format!("vol{volume}")).as_deref())
     }
 
     /// Columns as wide as their widest text, in terminal columns.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use vminspect_analysis::finding::{
     AreaChange, Comparison, Evidence, FileFacts, MetadataChange, Modified, Renamed, TypeChange,
+    ZoneIdentifier,
 };
 use vminspect_filesystem::FileKind;
 use vminspect_guest::Coverage;
@@ -82,7 +83,24 @@ pub(crate) fn file<W: Write>(out: &mut JsonWriter<W>, facts: &FileFacts, fields:
     path::write(out, "path", &facts.path)?;
     digests(out, facts, fields, Side::Now)?;
     type_and_size(out, facts, fields, Side::Now)?;
-    orphan(out, facts)
+    orphan(out, facts)?;
+    if let Some(deletion) = facts.deleted {
+        out.text_field("deleted", deletion.as_str())?;
+    }
+    if let Some(problem) = &facts.problem {
+        out.text_field("problem", problem)?;
+    }
+    facts.zone.as_ref().map_or(Ok(()), |found| zone(out, found))
+}
+
+/// Where a file was downloaded from.
+fn zone<W: Write>(out: &mut JsonWriter<W>, zone: &ZoneIdentifier) -> io::Result<()> {
+    out.key("zone_identifier")?;
+    out.begin_object()?;
+    out.optional_number_field("zone_id", zone.zone_id.map(u64::from))?;
+    out.optional_text_field("referrer_url", zone.referrer_url.as_deref())?;
+    out.optional_text_field("host_url", zone.host_url.as_deref())?;
+    out.end_object()
 }
 
 /// The fields of a deleted file. Its type and size have the plain keys: there is no other side.

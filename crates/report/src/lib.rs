@@ -14,6 +14,7 @@ pub mod jsonl;
 pub mod manifest;
 pub mod path;
 mod report;
+pub mod status;
 pub mod table;
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,9 @@ pub fn write<W: Write>(out: W, file: &Extracted) -> io::Result<()> {
     if let Some(target) = &file.target {
         path::write_bytes(out, "target", target)?;
     }
+    if let Some(deletion) = file.deleted {
+        out.text_field("deleted_file", deletion.as_str())?;
+    }
     if let Some(problem) = &file.problem {
         out.text_field("error", problem)?;
     }

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 use vminspect_analysis::finding::{
-    Comparison, Evidence, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange,
+    Comparison, Deletion, Evidence, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed,
+    TypeChange,
 };
 use vminspect_guest::Coverage;
 
@@ -265,6 +266,9 @@ impl<W: Write> ListingReport for Listing<W> {
         if let Some(file_type) = &facts.file_type {
             write!(self.out, "  ({})", escape::terminal(file_type))?;
         }
+        for note in notes(facts) {
+            write!(self.out, "  [{}]", escape::terminal(&note))?;
+        }
         self.files += 1;
         self.bytes = self.bytes.saturating_add(facts.size);
         writeln!(self.out)
@@ -274,6 +278,21 @@ impl<W: Write> ListingReport for Listing<W> {
         writeln!(self.out, "{} files, {}", self.files, size(self.bytes))?;
         self.out.flush()
     }
+}
+
+/// What is said behind the path of a file: what is left of a deleted one, and where one was downloaded from.
+fn notes(facts: &FileFacts) -> Vec<String> {
+    let deleted = facts.deleted.map(|deletion| match deletion {
+        Deletion::InPlace => "deleted".to_owned(),
+        Deletion::Displaced => "deleted with its directory".to_owned(),
+    });
+    let zone = facts.zone.as_ref().map(|zone| {
+        let name = zone.zone_name().map(str::to_owned).or_else(|| Some(format!("zone {}", zone.zone_id?)));
+        let name = name.unwrap_or_else(|| "no zone".to_owned());
+        let from = zone.host_url.as_ref().or(zone.referrer_url.as_ref());
+        from.map_or_else(|| format!("from {name}"), |url| format!("from {name}: {url}"))
+    });
+    deleted.into_iter().chain(facts.problem.clone()).chain(zone).collect()
 }
 
 #[cfg(test)]

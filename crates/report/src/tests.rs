@@ -23,6 +23,10 @@ fn facts(path: &[u8], kind: FileKind) -> FileFacts {
         file_type: Some("ASCII text".to_owned()),
         target: (kind == FileKind::Symlink).then(|| b"/else\xffwhere\x1b[2J".to_vec()),
         orphan: false,
+        stream: false,
+        deleted: None,
+        problem: None,
+        zone: None,
     }
 }
 

@@ -153,6 +153,18 @@ impl<W: Write> JsonWriter<W> {
         self.number(number)
     }
 
+    /// Writes a key and a number, or `null`.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn optional_number_field(&mut self, key: &str, number: Option<u64>) -> io::Result<()> {
+        self.key(key)?;
+        match number {
+            Some(number) => self.number(number),
+            None => self.null(),
+        }
+    }
+
     /// Ends the document, or one line of JSON Lines, after which the next document may begin.
     ///
     /// # Errors

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
-use crate::commands::{cat, compare, completions, extract, info, list, man};
+use crate::commands::{cat, compare, completions, extract, info, list, man, stat};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
 A DISK is the path of an image or block device. For an internal snapshot of a qcow2 image, put # and its id or \
 name after the path: image.qcow2#2, image.qcow2#before-update. A file whose whole name is that text wins.
 
-Paths inside a guest begin with /. A volume that is mounted nowhere has paths like vol2:/file; every volume can \
-be reached that way.
+Paths inside a guest begin with /, those inside a Windows guest with C:\\, where / does as well as \\ and case does \
+not count. A volume that is mounted nowhere has paths like vol2:/file or vol2:\\file; every volume can be reached \
+that way. A named stream of a file has its path, a colon and its name: C:\\file.txt:stream.
 
 Exit codes: 0 done; 1 differences were found and --exit-code was given; 2 could not be done; 3 done, but \
 something could not be read (damage, a missing parent, an I/O error), and the coverage says what. What this \
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Info(info::Arguments),
     List(list::Arguments),
     Compare(compare::Arguments),
+    Stat(stat::Arguments),
     Cat(cat::Arguments),
     Extract(extract::Arguments),
     Completions(completions::Arguments),
@@ -166,19 +168,30 @@ pub(crate) struct Files {
     /// Hashes to compute, separated by commas: sha1, sha256, md5, blake3.
     #[arg(long, value_name = "LIST", default_value = "sha1", value_delimiter = ',')]
     pub(crate) algorithm: Vec<AlgorithmName>,
-    /// Look only at paths that match. `*` and `?` stop at `/`, `**` does not; a pattern without `/` is matched
-    /// against names. May be given more than once.
-    #[arg(long = "match", value_name = "GLOB")]
-    pub(crate) matched: Vec<String>,
-    /// Leave out paths that match. May be given more than once.
-    #[arg(long, value_name = "GLOB")]
-    pub(crate) exclude: Vec<String>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
     /// Report what the content of each file is.
     #[arg(short, long)]
     pub(crate) identify: bool,
     /// Report the size of each file.
     #[arg(short, long)]
     pub(crate) size: bool,
+}
+
+/// Which paths are looked at.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct Choice {
+    /// Look only at paths that match. `*` and `?` stop at `/`, `**` does not; a pattern without `/` is matched
+    /// against names. In a Windows guest `\` and `/` are one and case does not count. May be given more than once.
+    #[arg(long = "match", value_name = "GLOB")]
+    pub(crate) matched: Vec<String>,
+    /// Leave out paths that match. May be given more than once.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Look also at the filesystem's own files that directories name, such as $MFT and $Extend\$UsnJrnl.
+    #[arg(long)]
+    pub(crate) metadata_files: bool,
 }
 
 /// A hash function.

@@ -49,11 +49,15 @@ pub use vminspect_guest::{
 
 // Analyses and their findings.
 pub use vminspect_analysis::extract::{
-    Copied, Destination, Extracted, copy, extract_by_digest, extract_tree, host_name, locate, locate_followed,
+    Copied, Destination, Extracted, copy, extract_by_digest, extract_tree, host_name, locate,
+    locate_followed, recover_deleted,
 };
 pub use vminspect_analysis::finding::{
-    Comparison, Evidence, FieldChange, FileFacts, GuestPath, ListSummary, MetadataChange, Modified, Renamed,
-    Statistics, TypeChange, Value,
+    Comparison, Deletion, Evidence, FieldChange, FileFacts, GuestPath, ListSummary, MetadataChange, Modified,
+    Renamed, Statistics, TypeChange, Value, ZoneIdentifier,
+};
+pub use vminspect_analysis::status::{
+    FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
 pub use vminspect_analysis::{
     Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare,
@@ -65,6 +69,7 @@ pub use vminspect_report::coverage::{document as coverage_document, line as prob
 pub use vminspect_report::escape::terminal as for_terminal;
 pub use vminspect_report::info::{json as info_json, text as info_text};
 pub use vminspect_report::manifest::write as write_manifest_line;
+pub use vminspect_report::status::{json as status_json, text as status_text};
 pub use vminspect_report::table::size as human_size;
 pub use vminspect_report::time::iso as iso_time;
 pub use vminspect_report::{

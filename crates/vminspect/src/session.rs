@@ -9,7 +9,7 @@ use vminspect::{
     Coverage, Guest, OpenOptions, Options, PathFilter, Problem, coverage_document, problem_line,
 };
 
-use crate::arguments::{CoverageArguments, Evidence, Files, Global, When, algorithms};
+use crate::arguments::{Choice, CoverageArguments, Evidence, Files, Global, When, algorithms};
 use crate::failure::Failure;
 use crate::output::{Output, stdout_is_terminal};
 
@@ -60,12 +60,17 @@ impl Session {
 
     /// Options of an analysis.
     pub(crate) fn options(&self, files: &Files) -> Result<Options, Failure> {
-        let filter = PathFilter::new(&files.matched, &files.exclude)
+        let options = self.choice(&files.choice)?;
+        Ok(Options { algorithms: algorithms(&files.algorithm), identify: files.identify, ..options })
+    }
+
+    /// Options that only say which files are looked at.
+    pub(crate) fn choice(&self, choice: &Choice) -> Result<Options, Failure> {
+        let filter = PathFilter::new(&choice.matched, &choice.exclude)
             .map_err(|error| Failure::new(format!("{error}; see --help for how patterns are written")))?;
         Ok(Options {
-            algorithms: algorithms(&files.algorithm),
             filter,
-            identify: files.identify,
+            metadata_files: choice.metadata_files,
             memory: self.global.memory.unwrap_or_else(quarter_of_memory),
             ..Options::default()
         })

@@ -1,8 +1,7 @@
 use vminspect_filesystem::FileId;
 use vminspect_guest::{Error, Guest, Located};
 
-/// What stands between a volume's prefix and the number of a file that no directory names.
-const ORPHANS: &[u8] = b"/$OrphanFiles/inode-";
+use crate::walk::ORPHANS;
 
 /// The file at `path`, also at the made-up path of an orphan. A symbolic link at its end is not followed.
 ///
@@ -20,13 +19,24 @@ pub fn locate_followed(guest: &Guest, path: &[u8]) -> Result<Located, Error> {
     guest.resolve_following(path).or_else(|error| orphan(guest, path).ok_or(error))
 }
 
+/// The file, or stream of one, at the path that a walk makes up for one that no directory names.
 fn orphan(guest: &Guest, path: &[u8]) -> Option<Located> {
-    let at = path.windows(ORPHANS.len()).position(|part| part == ORPHANS)?;
-    let (prefix, number) = (path.get(..at)?, path.get(at.checked_add(ORPHANS.len())?..)?);
-    let file = FileId(std::str::from_utf8(number).ok()?.parse().ok()?);
-    let mut volumes = guest.volumes().iter();
-    let volume = volumes.position(|volume| volume.prefix == prefix || volume.own_prefix() == prefix)?;
-    let filesystem = guest.volumes().get(volume)?.filesystem.as_ref()?;
-    filesystem.metadata(file).ok()?;
-    Some(Located { volume, file })
+    guest.volumes().iter().enumerate().find_map(|(index, volume)| {
+        let separator = volume.separator;
+        let path: Vec<u8> = path.iter().map(|byte| if *byte == b'/' { separator } else { *byte }).collect();
+        let middle = [&[separator], ORPHANS.0, &[separator], ORPHANS.1].concat();
+        let rest = [&volume.prefix, &volume.own_prefix()].into_iter().find_map(|prefix| {
+            let (start, rest) = path.split_at_checked(prefix.len())?;
+            let same = start == prefix || (separator == b'\\' && start.eq_ignore_ascii_case(prefix));
+            rest.strip_prefix(middle.as_slice()).filter(|_| same)
+        })?;
+        let number = rest.split(|byte| *byte == b':').next()?;
+        let file = FileId(std::str::from_utf8(number).ok()?.parse().ok()?);
+        volume.filesystem.as_ref()?.metadata(file).ok()?;
+        let file = Located { volume: index, file };
+        match rest.get(number.len()..)? {
+            [] => Some(file),
+            [_, name @ ..] => guest.named_stream(file, name).ok(),
+        }
+    })
 }

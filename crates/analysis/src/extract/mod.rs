@@ -8,6 +8,7 @@ mod copy;
 mod destination;
 mod locate;
 mod name;
+mod recover;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -20,11 +21,12 @@ use vminspect_filesystem::{FileKind, Metadata, Stream};
 use vminspect_guest::{Guest, Located};
 
 use crate::digest::{Algorithm, Digests};
-use crate::finding::{FileFacts, GuestPath};
+use crate::finding::{Deletion, FileFacts, GuestPath};
 pub use copy::{Copied, copy};
 pub use destination::Destination;
 pub use locate::{locate, locate_followed};
 pub use name::host_name;
+pub use recover::recover_deleted;
 pub use tree::{ExtractedSink, extract_tree};
 
 /// What was extracted, or could not be, and what it was in the guest.
@@ -44,13 +46,29 @@ pub struct Extracted {
     pub target: Option<Vec<u8>>,
     /// Where its content is, below the directory of the extraction. Only regular files and directories have one.
     pub file: Option<String>,
+    /// Of a deleted file: whether it is known where it was.
+    pub deleted: Option<Deletion>,
     /// What went wrong.
     pub problem: Option<String>,
 }
 
 impl Extracted {
     fn new(path: GuestPath, kind: FileKind) -> Self {
-        Self { path, kind, size: 0, metadata: None, digests: None, target: None, file: None, problem: None }
+        Self {
+            path,
+            kind,
+            size: 0,
+            metadata: None,
+            digests: None,
+            target: None,
+            file: None,
+            deleted: None,
+            problem: None,
+        }
+    }
+
+    fn failed(path: GuestPath, problem: String) -> Self {
+        Self { problem: Some(problem), ..Self::new(path, FileKind::Unknown) }
     }
 
     fn from_metadata(path: GuestPath, metadata: Metadata) -> Self {

@@ -99,7 +99,7 @@ fn what_changed_of_a_file_is_told_field_by_field() {
         each.unwrap_or_else(|| panic!("{path}")).changes.clone()
     };
     let flags = change("/etc/hosts").into_iter().find(|change| change.field == "flags").unwrap();
-    assert_eq!((flags.before, flags.after), (Field::Flags(vec![]), Field::Flags(vec!["immutable".into()])));
+    assert_eq!((flags.before, flags.after), (Field::Flags(vec![]), Field::Flags(vec!["immutable"])));
     let target = change("/etc/alternatives/vim").into_iter().find(|change| change.field == "target").unwrap();
     assert_eq!(target.after, Field::Bytes(b"/usr/lib/.cache/kworkerd".to_vec()));
 }

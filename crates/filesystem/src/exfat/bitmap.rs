@@ -27,7 +27,8 @@ impl AllocationBitmap {
     pub(super) fn places(&self, first: Cluster, count: u32) -> impl Iterator<Item = ByteRange> + '_ {
         let index = u64::from(first.0.saturating_sub(FIRST_CLUSTER));
         let end = index.saturating_add(u64::from(count));
-        let wanted = ByteRange::new(index >> 3, end.div_ceil(8).max(index >> 3).min(self.length.max(index >> 3)));
+        let wanted =
+            ByteRange::new(index >> 3, end.div_ceil(8).max(index >> 3).min(self.length.max(index >> 3)));
         self.runs.iter().filter_map(move |run| {
             let Place::Volume(place) = run.place else { return None };
             let part = ByteRange::at(run.start, run.length).intersection(wanted);
@@ -97,11 +98,8 @@ impl Bits<'_> {
         if position >= self.bitmap.length {
             return None;
         }
-        let run = self
-            .bitmap
-            .runs
-            .iter()
-            .find(|run| ByteRange::at(run.start, run.length).contains(position))?;
+        let run =
+            self.bitmap.runs.iter().find(|run| ByteRange::at(run.start, run.length).contains(position))?;
         let Place::Volume(place) = run.place else { return None };
         let inside = position.saturating_sub(run.start);
         let left = run.length.saturating_sub(inside).min(self.bitmap.length.saturating_sub(position));

@@ -253,7 +253,8 @@ fn check_backup(volume: &dyn ReadAt, main: &Geometry, problems: &mut Vec<Error>)
             let differs = geometry.words().get(1..8) != main.words().get(1..8);
             problems.extend(doubts.into_iter().map(Error::from));
             if differs {
-                let error = damaged(offset).expected("what the main boot sector says").found("another layout");
+                let error =
+                    damaged(offset).expected("what the main boot sector says").found("another layout");
                 problems.push(error.into());
             }
         }
@@ -277,10 +278,11 @@ fn parse(raw: &RawBootSector, offset: u64, doubts: &mut Vec<ReadError>) -> Resul
     }
     let revision = raw.file_system_revision.get();
     if revision >> 8 != 1 {
-        return Err(ReadError::unsupported("exFAT revision")
-            .at(offset)
-            .expected("1.x")
-            .found(format!("{}.{:02}", revision >> 8, revision & 0xFF)));
+        return Err(ReadError::unsupported("exFAT revision").at(offset).expected("1.x").found(format!(
+            "{}.{:02}",
+            revision >> 8,
+            revision & 0xFF
+        )));
     }
     let (sector_shift, cluster_shift) = shifts(raw, offset)?;
     let sectors = |count: u32| u64::from(count) << sector_shift;
@@ -293,7 +295,9 @@ fn parse(raw: &RawBootSector, offset: u64, doubts: &mut Vec<ReadError>) -> Resul
     let fats_end = fat_offset.saturating_add(fat_length.saturating_mul(u64::from(fats)));
     if raw.fat_offset.get() < FIRST_FAT_OFFSET || fats_end > heap_offset {
         return Err(damaged(offset)
-            .expected(format!("FATs from sector {FIRST_FAT_OFFSET} to the cluster heap at byte {heap_offset}"))
+            .expected(format!(
+                "FATs from sector {FIRST_FAT_OFFSET} to the cluster heap at byte {heap_offset}"
+            ))
             .found(format!("bytes {fat_offset} to {fats_end}")));
     }
     let geometry = Geometry {

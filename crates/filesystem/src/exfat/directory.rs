@@ -23,7 +23,9 @@ pub(super) fn stretches(runs: &[Run], size: u64) -> SmallVec<[ByteRange; 2]> {
     runs.iter()
         .filter(|run| run.start < size && !super::fat::is_lost(run.place))
         .filter_map(|run| match run.place {
-            Place::Volume(place) => Some(ByteRange::at(place, run.length.min(size.saturating_sub(run.start)))),
+            Place::Volume(place) => {
+                Some(ByteRange::at(place, run.length.min(size.saturating_sub(run.start))))
+            }
             Place::Zero => None,
         })
         .collect()
@@ -45,15 +47,7 @@ pub(super) struct Slots<'a> {
 impl<'a> Slots<'a> {
     pub(super) fn new(view: &'a dyn ReadAt, stretches: SmallVec<[ByteRange; 2]>) -> Self {
         let position = stretches.first().map_or(0, |stretch| stretch.start());
-        Self {
-            view,
-            stretches,
-            next: 0,
-            position,
-            window: Vec::new(),
-            window_start: 0,
-            careful_until: 0,
-        }
+        Self { view, stretches, next: 0, position, window: Vec::new(), window_start: 0, careful_until: 0 }
     }
 
     /// Goes to a byte of a stretch.
@@ -197,7 +191,9 @@ impl<'a> Items<'a> {
         };
         for _ in 0..usize::from(count).min(MOST_SECONDARY) {
             match self.take() {
-                Some(Ok(slot)) if slot.entry_type() & (TYPE_SECONDARY | TYPE_IN_USE) == TYPE_SECONDARY | in_use => {
+                Some(Ok(slot))
+                    if slot.entry_type() & (TYPE_SECONDARY | TYPE_IN_USE) == TYPE_SECONDARY | in_use =>
+                {
                     set.slots.push(slot);
                 }
                 Some(Ok(slot)) => {

@@ -266,9 +266,11 @@ impl EntrySet {
         let units = self.units();
         if stream.name_length == 0 || units.len() < usize::from(stream.name_length) {
             return Some(
-                self.damaged()
-                    .expected("a name of the length that is recorded, at least 1")
-                    .found(format!("{} units, {} recorded", units.len(), stream.name_length)),
+                self.damaged().expected("a name of the length that is recorded, at least 1").found(format!(
+                    "{} units, {} recorded",
+                    units.len(),
+                    stream.name_length
+                )),
             );
         }
         let hash = name_hash(units.iter().map(|unit| table.map_or(*unit, |table| table.upper(*unit))));

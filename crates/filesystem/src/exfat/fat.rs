@@ -207,7 +207,12 @@ impl Mapper<'_> {
         let open = allocated.length.is_none();
         loop {
             if !clusters.push(cluster) {
-                mapping.problems.push(self.broken(&clusters, needed, open, "a chain that comes back to itself"));
+                mapping.problems.push(self.broken(
+                    &clusters,
+                    needed,
+                    open,
+                    "a chain that comes back to itself",
+                ));
                 break;
             }
             if clusters.fragments.len() > MOST_FRAGMENTS {
@@ -249,7 +254,8 @@ impl Mapper<'_> {
     }
 
     fn broken(&self, clusters: &Clusters, needed: u64, open: bool, what: &str) -> ReadError {
-        let expected = if open { "a chain that ends".to_owned() } else { format!("a chain of {needed} clusters") };
+        let expected =
+            if open { "a chain that ends".to_owned() } else { format!("a chain of {needed} clusters") };
         self.damaged().expected(expected).found(format!("{what} after {}", clusters.count))
     }
 

@@ -81,7 +81,8 @@ impl Exfat {
 
     pub(super) fn metadata_of(&self, found: &Found<'_>) -> Metadata {
         let Found { set, stream, allocation, .. } = found;
-        let point = |time: Option<RawTimestamp>| time.and_then(|time| time.point().unwrap_or_else(|part| part));
+        let point =
+            |time: Option<RawTimestamp>| time.and_then(|time| time.point().unwrap_or_else(|part| part));
         Metadata {
             id: set.id(),
             kind: if set.is_directory() { FileKind::Directory } else { FileKind::Regular },

@@ -28,7 +28,8 @@ impl Exfat {
             units.0.push(ScanUnit { range: root, first: 0, count: 1 });
         }
         for stretch in &tree.stretches {
-            let Some(directory) = tree.directory(stretch.directory).filter(|each| each.live || deleted) else {
+            let Some(directory) = tree.directory(stretch.directory).filter(|each| each.live || deleted)
+            else {
                 continue;
             };
             let area = directory.area(stretch.index, deleted);
@@ -66,7 +67,9 @@ impl Exfat {
         }
         let ahead = ByteRange::at(at, LONGEST_SET).intersection(area);
         let whole = ahead.end();
-        let Ok(bytes) = self.view.read_vec(at, usize::try_from(ahead.len()).unwrap_or(0)) else { return whole };
+        let Ok(bytes) = self.view.read_vec(at, usize::try_from(ahead.len()).unwrap_or(0)) else {
+            return whole;
+        };
         let primary = bytes.chunks_exact(ENTRY_SIZE).position(|entry| !is_secondary(entry));
         primary.map_or(whole, |index| at.saturating_add(widen(index).saturating_mul(ENTRY)))
     }
@@ -118,7 +121,8 @@ impl Exfat {
             visitor(Ok(self.root_record()));
         }
         for stretch in tree.within(range) {
-            let Some(directory) = tree.directory(stretch.directory).filter(|each| each.live || deleted) else {
+            let Some(directory) = tree.directory(stretch.directory).filter(|each| each.live || deleted)
+            else {
                 continue;
             };
             let part = directory.area(stretch.index, deleted).intersection(range);

@@ -298,7 +298,8 @@ fn a_set_may_go_on_in_a_cluster_far_away() {
     assert_eq!(record.place, ByteRange::at(at(ROOT) as u64 + 320, 6 * 32));
     let fat_entry = ByteRange::at(FAT as u64 + 16, 4);
     assert_eq!(record.depends[..], [ByteRange::at(at(50) as u64, 13 * 32), fat_entry, ByteRange::at(96, 4)]);
-    let names: Vec<_> = fs.entries(fs.root()).expect("entries").map(|entry| entry.expect("sound").name).collect();
+    let names: Vec<_> =
+        fs.entries(fs.root()).expect("entries").map(|entry| entry.expect("sound").name).collect();
     assert_eq!(names, [name.into_bytes()]);
 }
 
@@ -449,7 +450,8 @@ fn a_record_is_determined_by_its_place_and_what_it_depends_on() {
         }
         for record in &sound {
             let position = position as u64;
-            if record.place.contains(position) || record.depends.iter().any(|range| range.contains(position)) {
+            if record.place.contains(position) || record.depends.iter().any(|range| range.contains(position))
+            {
                 continue;
             }
             // Whether it is there at all is what the directory says.

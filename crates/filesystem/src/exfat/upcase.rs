@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn the_stand_in_knows_letters() {
         let table = UpcaseTable::unicode();
-        for (lower, upper) in [('a', 'A'), ('z', 'Z'), ('ä', 'Ä'), ('ж', 'Ж'), ('ω', 'Ω'), ('ß', 'ß')] {
+        for (lower, upper) in [('a', 'A'), ('z', 'Z'), ('ä', 'Ä'), ('ж', 'Ж'), ('ω', 'Ω'), ('ß', 'ß')]
+        {
             let unit = |letter: char| u16::try_from(u32::from(letter)).expect("one unit");
             assert_eq!(table.upper(unit(lower)), unit(upper));
         }

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-
 use vminspect_bytes::{
     ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segment, Source, push_wtf8, utf16le_units,
 };
@@ -14,8 +13,8 @@ use super::directory::{Item, Items, Slots, stretches};
 use super::entry_set::Slot;
 use super::fat::{Allocated, LOST, Mapper, Mapping};
 use super::layout::{
-    ALLOCATION_BITMAP, MOST_DIRECTORY_SIZE, RawAllocationBitmap, RawUpcaseTable, RawVolumeGuid, RawVolumeLabel,
-    UPCASE_TABLE, VOLUME_FLAG_MEDIA_FAILURE, VOLUME_GUID, VOLUME_LABEL,
+    ALLOCATION_BITMAP, MOST_DIRECTORY_SIZE, RawAllocationBitmap, RawUpcaseTable, RawVolumeGuid,
+    RawVolumeLabel, UPCASE_TABLE, VOLUME_FLAG_MEDIA_FAILURE, VOLUME_GUID, VOLUME_LABEL,
 };
 use super::tree::Tree;
 use super::upcase::UpcaseTable;
@@ -143,7 +142,8 @@ impl Exfat {
             let error = damaged.at(slot.place).expected(format!("{needed} bytes")).found(length.to_string());
             self.problems.push(error.into());
         }
-        let mapping = self.map_whole(raw.first_cluster.get(), length.min(needed), "allocation bitmap", slot.place);
+        let mapping =
+            self.map_whole(raw.first_cluster.get(), length.min(needed), "allocation bitmap", slot.place);
         let known = known_length(&mapping, self.view.len()).min(length).min(needed);
         self.problems.extend(mapping.problems.into_iter().map(Error::from));
         self.bitmap = AllocationBitmap::new(mapping.runs, known);
@@ -164,7 +164,8 @@ impl Exfat {
     fn own_table(&self, slot: Option<Slot>) -> Result<UpcaseTable, ReadError> {
         let at = self.geometry.root_field().start();
         let damaged = || ReadError::corrupt("up-case table");
-        let slot = slot.ok_or_else(|| damaged().at(at).expected("an entry in the root directory").found("none"))?;
+        let slot =
+            slot.ok_or_else(|| damaged().at(at).expected("an entry in the root directory").found("none"))?;
         let raw = RawUpcaseTable::ref_from_bytes(&slot.bytes)
             .map_err(|_| damaged().at(slot.place).found("a short entry"))?;
         let length = raw.data_length.get().min(self.geometry.heap_size());
@@ -262,7 +263,6 @@ fn segments(runs: &[Run], size: u64) -> Vec<Segment> {
         .collect()
 }
 
-
 /// A view on which every position exists, so that a file can be opened of which only a part can be read.
 struct Guarded {
     view: Arc<dyn ReadAt>,
@@ -308,4 +308,3 @@ pub(super) fn spell_guid(guid: [u8; 16]) -> String {
     }
     text
 }
-

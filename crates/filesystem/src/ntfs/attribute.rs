@@ -71,13 +71,7 @@ impl<'a> Attribute<'a> {
             1 => Self::non_resident(bytes, offset)?,
             _ => return Err("an attribute that is neither resident nor not"),
         };
-        let attribute = Self {
-            type_code: raw.type_code.get(),
-            name,
-            flags: raw.flags.get(),
-            offset,
-            form,
-        };
+        let attribute = Self { type_code: raw.type_code.get(), name, flags: raw.flags.get(), offset, form };
         Ok(Some((attribute, offset.saturating_add(length))))
     }
 

@@ -51,10 +51,15 @@ fn check(fs: &dyn FileSystem, expected: &str) {
     let mut sums = 0;
     for line in expected.lines() {
         let mut fields = line.splitn(3, "  ");
-        let (Some(sum), Some(size), Some(path)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        let (Some(sum), Some(size), Some(path)) = (fields.next(), fields.next(), fields.next()) else {
+            continue;
+        };
         let Some(id) = found.get(path).filter(|_| sum.len() == 64) else { continue };
         let content = fs.open(*id, Stream::Data).expect("content").read_all(1 << 26).expect("bytes");
-        assert_eq!((hex::encode(Sha256::digest(&content)), content.len().to_string()), (sum.into(), size.into()));
+        assert_eq!(
+            (hex::encode(Sha256::digest(&content)), content.len().to_string()),
+            (sum.into(), size.into())
+        );
         assert!(fs.record(*id).expect("a record").problems.is_empty(), "{path}");
         sums += 1;
     }
@@ -87,7 +92,8 @@ fn a_partition_of_linux_is_read() {
     let unpacked = Command::new("gzip").arg("-dc").arg(image).output().expect("gzip").stdout;
     let fs = open(Arc::new(Memory::new(unpacked[2048 * 512..131_072 * 512].to_vec())));
     assert_eq!(fs.identity().label.as_deref(), Some(&b"1234567890abcde"[..]));
-    let expected = std::fs::read_to_string(corpus.join("EXPECTED/images/dfir_ntfs/exfat_lin_part.raw.gz.txt"));
+    let expected =
+        std::fs::read_to_string(corpus.join("EXPECTED/images/dfir_ntfs/exfat_lin_part.raw.gz.txt"));
     check(&*fs, &expected.expect("a listing"));
     // As dfir_ntfs has them, in the time of Moscow.
     let file = fs.metadata(paths(&*fs, false)["1.txt"]).expect("a file").times;

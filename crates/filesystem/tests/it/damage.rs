@@ -10,7 +10,7 @@ use vminspect_filesystem::exercise;
 use crate::fixtures::{Random, bytes};
 
 /// Small images, by driver. A driver adds a list.
-const DAMAGED: &[&[&str]] = &[EXT, EXFAT];
+const DAMAGED: &[&[&str]] = &[EXT, EXFAT, FAT];
 
 /// Without checksums, with them, with everything inside inodes, and with a journal to replay.
 const EXT: &[&str] = &[
@@ -25,6 +25,16 @@ const EXT: &[&str] = &[
 /// With deleted files, fragments, every field, and without a backup to fall back to.
 const EXFAT: &[&str] =
     &["exfat/sector-512", "exfat/deleted", "exfat/fields", "exfat/wrong", "exfat/texfat", "exfat/no-main"];
+/// Of each type, with two tables, with one, and with a damaged boot sector.
+const FAT: &[&str] = &[
+    "fat/fat12",
+    "fat/fat12-1k",
+    "fat/fat16",
+    "fat/fat32-small",
+    "fat/fat32-backup",
+    "fat/fat32-second-table",
+];
+
 /// Changes of each image: at least 10,000 for each driver.
 const CHANGES: usize = 2_000;
 /// Truncations of each image.

@@ -8,7 +8,7 @@ use vminspect_bytes::Memory;
 
 /// Images that every driver has to read as the contract says, by their paths below `fixtures`, without endings.
 /// A driver adds a list.
-pub(crate) const IMAGES: &[&[&str]] = &[EXT, EXFAT];
+pub(crate) const IMAGES: &[&[&str]] = &[EXT, EXFAT, FAT];
 
 const EXT: &[&str] = &[
     "ext/ext2-1k",
@@ -40,6 +40,23 @@ const EXFAT: &[&str] = &[
     "exfat/texfat",
     "exfat/no-main",
     "exfat/no-main-4096",
+];
+
+pub(crate) const FAT: &[&str] = &[
+    "fat/fat12",
+    "fat/fat12-1k",
+    "fat/fat12-64k",
+    "fat/fat12-256k",
+    "fat/fat16",
+    "fat/fat16-2k",
+    "fat/fat16-4k",
+    "fat/fat16-many",
+    "fat/fat16-odd-names",
+    "fat/fat32",
+    "fat/fat32-4k",
+    "fat/fat32-backup",
+    "fat/fat32-second-table",
+    "fat/fat32-small",
 ];
 
 /// Every one of [`IMAGES`].

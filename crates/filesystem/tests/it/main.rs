@@ -8,3 +8,4 @@ mod fixtures;
 mod ntfs_compression;
 mod oracle_exfat;
 mod oracle_ext;
+mod oracle_fat;

@@ -24,7 +24,8 @@ struct Row {
 type Listing = BTreeMap<Vec<u8>, Row>;
 
 fn listing(name: &str, ending: &str) -> Listing {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/exfat/{name}.{ending}.zst"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../fixtures/exfat/{name}.{ending}.zst"));
     let text = String::from_utf8(unpacked(&path)).expect("text");
     let row = |line: &str| {
         let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-use super::files::Files;
+use crate::files::Files;
 
 /// Init systems by what /sbin/init leads to: a part of its path.
 const TARGETS: &[(&str, &str)] = &[

@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use super::files::{Files, text};
+use crate::files::{Files, text};
 
 /// Names of kernels in /boot begin so; the version follows.
 const PREFIXES: &[&str] = &["vmlinuz-", "vmlinux-", "kernel-", "bzImage-", "Image-"];

@@ -1,4 +1,4 @@
-use super::files::{Files, text};
+use crate::files::{Files, text};
 use vminspect_artefact::os_release;
 
 /// What a system calls itself.

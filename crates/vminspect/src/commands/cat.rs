@@ -18,8 +18,12 @@ const STEP: usize = 1 << 20;
 pub(crate) struct Arguments {
     /// The disk: an image, a block device, or IMAGE#SNAPSHOT.
     disk: PathBuf,
-    /// The file in the guest, such as /etc/passwd or vol2:/file. Symbolic links are followed inside the guest.
+    /// The file or named stream in the guest, such as /etc/passwd, vol2:/file or C:\file.txt:stream. Symbolic links
+    /// are followed inside the guest.
     path: std::ffi::OsString,
+    /// Write the content as it is stored, where it is compressed or encrypted.
+    #[arg(long)]
+    raw: bool,
     /// Write to a file instead. It appears when it is whole.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -29,7 +33,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
     let guest = session.open(&arguments.disk, &arguments.evidence)?;
-    let content = open(&guest, arguments.path.as_encoded_bytes())?;
+    let stream = if arguments.raw { Stream::Stored } else { Stream::Data };
+    let content = open(&guest, arguments.path.as_encoded_bytes(), stream)?;
     let mut out = Output::open(arguments.output.as_deref(), &[&guest])?;
     copy(&*content, &mut out)?;
     out.finish()?;
@@ -41,7 +46,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
 }
 
 /// The content of the file at `path`.
-fn open(guest: &Guest, path: &[u8]) -> Result<Arc<dyn ReadAt>, Failure> {
+fn open(guest: &Guest, path: &[u8], stream: Stream<'_>) -> Result<Arc<dyn ReadAt>, Failure> {
     let located = vminspect::locate_followed(guest, path)?;
     let shown = String::from_utf8_lossy(path);
     let volume = guest.volumes().get(located.volume);
@@ -54,7 +59,7 @@ fn open(guest: &Guest, path: &[u8]) -> Result<Arc<dyn ReadAt>, Failure> {
         let kind = kind.as_str().replace('_', " ");
         return Err(Failure::new(format!("{shown} is a {kind} and has no content; name a regular file")));
     }
-    filesystem.open(located.file, Stream::Data).map_err(fail)
+    filesystem.open(located.file, stream).map_err(fail)
 }
 
 fn copy(content: &dyn ReadAt, out: &mut Output) -> Result<(), Failure> {

@@ -3,9 +3,12 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use vminspect::{Destination, Extracted, FileKind, Guest, Problem, copy, extract_tree, write_manifest_line};
+use vminspect::{
+    Destination, Extracted, FileKind, Guest, Options, Problem, Silent, copy, extract_tree, recover_deleted,
+    write_manifest_line,
+};
 
-use crate::arguments::{AlgorithmName, CoverageArguments, Evidence, algorithms};
+use crate::arguments::{AlgorithmName, Choice, CoverageArguments, Evidence, algorithms};
 use crate::failure::Failure;
 use crate::session::{Outcome, Session, line};
 
@@ -22,7 +25,7 @@ pub(crate) struct Arguments {
     /// The disk: an image, a block device, or IMAGE#SNAPSHOT.
     disk: PathBuf,
     /// Files and directories in the guest.
-    #[arg(required_unless_present = "vm_state")]
+    #[arg(required_unless_present_any = ["vm_state", "recover"])]
     paths: Vec<OsString>,
     /// Directory to extract to. It is made if need be.
     #[arg(short, long, value_name = "DIR")]
@@ -30,6 +33,13 @@ pub(crate) struct Arguments {
     /// Extract the memory of the guest that IMAGE#SNAPSHOT saved, as the file vm-state.
     #[arg(long)]
     vm_state: bool,
+    /// Extract what is left of deleted files, under their old paths. Others may use their content by now; the
+    /// manifest says what is known of that. What was in a directory that does not exist any more is put below
+    /// $Recovered.
+    #[arg(long)]
+    recover: bool,
+    #[command(flatten)]
+    choice: Choice,
     /// Hashes for the manifest, separated by commas: sha1, sha256, md5, blake3.
     #[arg(long, value_name = "LIST", default_value = "sha1", value_delimiter = ',')]
     algorithm: Vec<AlgorithmName>,
@@ -50,7 +60,8 @@ struct Manifest<'a> {
 
 impl Manifest<'_> {
     fn take(&mut self, extracted: &Extracted) -> std::io::Result<()> {
-        if let Some(message) = &extracted.problem {
+        // That not all of a deleted file is left is no failure to read the disk.
+        if let (Some(message), None) = (&extracted.problem, extracted.deleted) {
             let place = extracted.path.bytes.clone();
             self.problems.push(Problem {
                 image: self.image.to_owned(),
@@ -88,15 +99,20 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
         bytes: 0,
         problems: Vec::new(),
     };
-    let algorithms = algorithms(&arguments.algorithm);
+    let options =
+        Options { algorithms: algorithms(&arguments.algorithm), ..session.choice(&arguments.choice)? };
     for path in &arguments.paths {
         let path = path.as_encoded_bytes();
-        extract_tree(&guest, path, &algorithms, &into, &mut |extracted| manifest.take(&extracted))
+        extract_tree(&guest, path, &options, &into, &mut |extracted| manifest.take(&extracted))
             .map_err(about)?;
+    }
+    if arguments.recover {
+        let take = &mut |extracted: Extracted| manifest.take(&extracted);
+        recover_deleted(&guest, &options, &into, &Silent, take).map_err(about)?;
     }
     if let Some(state) = state {
         let (name, file) = into.create_for(VM_STATE.as_bytes()).map_err(about)?;
-        let copied = copy(&**state, &file, &algorithms).map_err(about)?;
+        let copied = copy(&**state, &file, &options.algorithms).map_err(about)?;
         if let Some(problem) = copied.problem {
             coverage.add_read_error(guest.image(), VM_STATE.as_bytes(), &problem);
         }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use vminspect::Fields;
+use vminspect::{Fields, Options};
 
 use crate::arguments::{Evidence, Files, FormatName, Report};
 use crate::failure::Failure;
@@ -14,6 +14,12 @@ use crate::{progress, statistics};
 pub(crate) struct Arguments {
     /// The disk: an image, a block device, or IMAGE#SNAPSHOT.
     disk: PathBuf,
+    /// List named streams, too, as files with paths like C:\file.txt:stream, and tell where downloads came from.
+    #[arg(long)]
+    streams: bool,
+    /// List deleted files, too, as far as their records are left. Others may use their content by now.
+    #[arg(long)]
+    deleted: bool,
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
@@ -23,7 +29,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
-    let options = session.options(&arguments.files)?;
+    let options = Options {
+        streams: arguments.streams,
+        deleted: arguments.deleted,
+        ..session.options(&arguments.files)?
+    };
     let guest = session.open(&arguments.disk, &arguments.evidence)?;
     let path = arguments.report.output.as_deref();
     arguments.report.check()?;

@@ -7,6 +7,7 @@ pub(crate) mod extract;
 pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod stat;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Info(command) => info::run(&session, &command),
         Command::List(command) => list::run(&session, &command),
         Command::Compare(command) => compare::run(&session, &command),
+        Command::Stat(command) => stat::run(&session, &command),
         Command::Cat(command) => cat::run(&session, &command),
         Command::Extract(command) => extract::run(&session, &command),
         Command::Completions(command) => completions::run(&command),

@@ -2,7 +2,7 @@ use std::fs;
 
 use crate::tool::{root, run};
 
-const COMMANDS: [&str; 7] = ["info", "list", "compare", "cat", "extract", "completions", "man"];
+const COMMANDS: [&str; 8] = ["info", "list", "compare", "stat", "cat", "extract", "completions", "man"];
 
 #[test]
 fn help_names_every_command_and_the_snapshot_syntax() {

@@ -1,0 +1,80 @@
+use std::io;
+
+use super::tree::Walk;
+use super::{Destination, Extracted, ExtractedSink};
+use crate::deleted::{DeletedFile, deleted_files};
+use crate::finding::GuestPath;
+use crate::walk::{Namespace, stream_name};
+use crate::{Options, Progress};
+use vminspect_filesystem::{FileSystem, Metadata};
+use vminspect_guest::{Guest, GuestVolume, Located};
+
+/// Extracts what is left of deleted regular files, each under the path that it had, or below `$Recovered` where its
+/// directory does not exist any more.
+///
+/// # Errors
+/// When the host cannot write, and those of `sink`. What cannot be read of the guest is told to `sink`.
+pub fn recover_deleted(
+    guest: &Guest,
+    options: &Options,
+    into: &Destination,
+    progress: &dyn Progress,
+    sink: ExtractedSink<'_>,
+) -> io::Result<()> {
+    let mut walk = Walk::new(guest, options, into, sink);
+    for (index, volume) in guest.volumes().iter().enumerate() {
+        let Some(filesystem) = &volume.filesystem else { continue };
+        let namespace = Namespace::of(volume, options);
+        let (files, problems) = deleted_files(&**filesystem, &namespace, options, progress);
+        for (path, error) in problems {
+            walk.tell(Extracted::failed(
+                GuestPath::new(path, filesystem.name_encoding()),
+                error.to_string(),
+            ))?;
+        }
+        for file in files {
+            recover(&mut walk, volume, &**filesystem, Located { volume: index, file: file.file }, &file)?;
+        }
+    }
+    Ok(())
+}
+
+fn recover(
+    walk: &mut Walk<'_, '_>,
+    volume: &GuestVolume,
+    filesystem: &dyn FileSystem,
+    located: Located,
+    file: &DeletedFile,
+) -> io::Result<()> {
+    let record = match filesystem.record(located.file) {
+        Ok(record) => record,
+        Err(error) => {
+            let path = GuestPath::new(file.path.clone(), filesystem.name_encoding());
+            let deleted = Some(file.deletion);
+            return walk.tell(Extracted { deleted, ..Extracted::failed(path, error.to_string()) });
+        }
+    };
+    let streams = record.streams.iter().map(|stream| {
+        let metadata = Metadata { id: stream.id, size: stream.size, ..record.metadata };
+        (metadata, stream_name(&file.path, &stream.name))
+    });
+    for (metadata, path) in std::iter::once((record.metadata, file.path.clone())).chain(streams) {
+        let path = GuestPath::new(path, filesystem.name_encoding());
+        if !walk.options.filter.takes(&path) {
+            continue;
+        }
+        let names: Vec<&[u8]> =
+            path.bytes.split(|byte| *byte == volume.separator).filter(|name| !name.is_empty()).collect();
+        let Some((name, parents)) = names.split_last() else { continue };
+        let host = walk.parents(parents)?;
+        let mut extracted = Extracted::from_metadata(path.clone(), metadata);
+        extracted.deleted = Some(file.deletion);
+        let of_file = (metadata.id == record.metadata.id).then_some(&record);
+        walk.regular(&mut extracted, filesystem, name, (&metadata, of_file), &host)?;
+        if let (None, Some(problem)) = (&extracted.problem, record.problems.first()) {
+            extracted.problem = Some(problem.to_string());
+        }
+        walk.tell(extracted)?;
+    }
+    Ok(())
+}
