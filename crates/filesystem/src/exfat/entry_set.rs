@@ -7,9 +7,9 @@ use zerocopy::FromBytes;
 use super::boot::Cluster;
 use super::checksum::{name_hash, set_checksum};
 use super::layout::{
-    ALLOCATION_POSSIBLE, ATTRIBUTE_DIRECTORY, ENTRY_SIZE, FILE_NAME, MOST_NAME_LENGTH, NO_FAT_CHAIN, RawFile,
-    RawFileName, RawStreamExtension, RawVendorExtension, STREAM_EXTENSION, TYPE_BENIGN, TYPE_IN_USE,
-    VENDOR_ALLOCATION, VENDOR_EXTENSION,
+    ALLOCATION_POSSIBLE, ATTRIBUTE_DIRECTORY, ENTRY_SIZE, FILE_NAME, NO_FAT_CHAIN, RawFile, RawFileName,
+    RawStreamExtension, RawVendorExtension, STREAM_EXTENSION, TYPE_BENIGN, TYPE_IN_USE, VENDOR_ALLOCATION,
+    VENDOR_EXTENSION,
 };
 use super::timestamp::RawTimestamp;
 use super::upcase::UpcaseTable;
@@ -141,14 +141,19 @@ impl EntrySet {
         })
     }
 
-    /// The name in units of 16 bits.
+    /// The name in units of 16 bits. Where its length is 0, as one driver writes of a name of 256, it ends with
+    /// the first unit of 0.
     fn units(&self) -> SmallVec<[u16; 32]> {
-        let length = self.stream().map_or(MOST_NAME_LENGTH, |stream| stream.name_length);
-        self.secondaries(FILE_NAME)
+        let length = self.stream().map_or(0, |stream| stream.name_length);
+        let units = self
+            .secondaries(FILE_NAME)
             .filter_map(|slot| RawFileName::ref_from_bytes(&slot.bytes).ok())
-            .flat_map(|raw| utf16le_units(&raw.file_name))
-            .take(usize::from(length))
-            .collect()
+            .flat_map(|raw| utf16le_units(&raw.file_name));
+        if length == 0 {
+            units.take_while(|unit| *unit != 0).collect()
+        } else {
+            units.take(usize::from(length)).collect()
+        }
     }
 
     /// The name in WTF-8.

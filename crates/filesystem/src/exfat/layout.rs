@@ -83,8 +83,6 @@ pub(super) const ENTRY_SIZE: usize = 32;
 pub(super) const MOST_SECONDARY: usize = 255;
 /// Largest directory (§7.4.8).
 pub(super) const MOST_DIRECTORY_SIZE: u64 = 256 << 20;
-/// Units of the longest name (§7.4.9).
-pub(super) const MOST_NAME_LENGTH: u8 = 255;
 
 /// `EntryType` (§6.2.1): in use.
 pub(super) const TYPE_IN_USE: u8 = 0x80;

@@ -192,7 +192,7 @@ fn deleted(fs: &dyn FileSystem) -> Vec<(Vec<u8>, FileId)> {
 
 #[test]
 fn deleted_files_are_those_of_the_sleuth_kit() {
-    for (name, least_content) in [("deleted", 12), ("overwritten", 4), ("sector-2048", 12)] {
+    for (name, least_content) in [("deleted", 6), ("overwritten", 4), ("sector-2048", 6)] {
         let fs = open(name);
         let expected = listing(name, "deleted.tsv");
         let found = deleted(&*fs);
