@@ -2,6 +2,7 @@
 
 mod conformance;
 mod corpus;
+mod corpus_fat;
 mod damage;
 mod fixtures;
 mod oracle_ext;
