@@ -34,6 +34,10 @@ const IMAGES: &[(&str, u64, &str)] = &[
     ("util-linux/small-fat32.img.xz", 0, "fat32"),
 ];
 
+/// A directory whose deletion was interrupted: its entry is marked, its chain is not freed.
+const INTERRUPTED: &str = "dfir_ntfs/fat_dir.raw.gz";
+const INTERRUPTED_FILES: usize = 400;
+
 fn unpacked(path: &Path) -> Option<Vec<u8>> {
     let (program, option, member) = match path.extension()?.to_str()? {
         "gz" => ("gzip", "-dc", None),
@@ -128,7 +132,11 @@ fn compare(image: &str, fs: &dyn FileSystem, first: u64, report: &str) -> (usize
             wrong.push(format!("{image}: {path}: other content"));
         }
     }
-    if count > 0 {
+    if image == INTERRUPTED {
+        // The Sleuth Kit does not look into it.
+        let names = tree.values().filter(|(path, used)| path.starts_with("test/") && !used).count();
+        assert_eq!(names, INTERRUPTED_FILES);
+    } else if count > 0 {
         wrong.extend(tree.values().map(|(path, _)| format!("{image}: {path} is too many")));
     }
     (count, wrong)
