@@ -3,6 +3,7 @@
 mod conformance;
 mod corpus;
 mod corpus_exfat;
+mod corpus_fat;
 mod damage;
 mod fixtures;
 mod ntfs_compression;
