@@ -83,7 +83,8 @@ fn walk(criterion: &mut Criterion) {
     });
     // With the tree of directories known.
     criterion.bench_function(&format!("{format} scan"), |bencher| bencher.iter(|| scan(&*fs).0));
-    criterion.bench_function(&format!("{format} entries"), |bencher| bencher.iter(|| entries(&*fs, &directories)));
+    criterion
+        .bench_function(&format!("{format} entries"), |bencher| bencher.iter(|| entries(&*fs, &directories)));
     criterion.bench_function(&format!("{format} walk"), |bencher| bencher.iter(|| whole(&volume)));
 }
 

@@ -488,10 +488,8 @@ fn compare_names(fs: &dyn FileSystem, row: &RecordRow, record: &Record, report: 
         Ok(names) => names,
         Err(error) => return report.say("names", error),
     };
-    let ours: BTreeSet<_> = names
-        .into_iter()
-        .map(|link| (number(link.parent), sequence(link.parent), link.name))
-        .collect();
+    let ours: BTreeSet<_> =
+        names.into_iter().map(|link| (number(link.parent), sequence(link.parent), link.name)).collect();
     let theirs: BTreeSet<_> =
         row.names.iter().map(|(parent, sequence, name, _)| (*parent, *sequence, name.clone())).collect();
     let details = fs.details(record).unwrap_or_default();
