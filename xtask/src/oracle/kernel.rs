@@ -48,7 +48,18 @@ impl Mounter {
 
 /// exfat-fuse has one time for two of ours.
 const POSIX_AND_TIMES: &[&str] = &[
-    "mode", "uid", "gid", "inode", "rdev", "flags", "project", "generation", "target", "xattrs", "ctime", "links",
+    "mode",
+    "uid",
+    "gid",
+    "inode",
+    "rdev",
+    "flags",
+    "project",
+    "generation",
+    "target",
+    "xattrs",
+    "ctime",
+    "links",
 ];
 
 /// Lists a volume of the flat disk at `disk` as it looks when it is mounted.
@@ -63,9 +74,7 @@ pub(super) fn list(scratch: &Path, disk: &Path, volume: &Volume, mounter: &Mount
     let directory = scratch.join("mount");
     std::fs::create_dir_all(&directory)?;
     process::run(
-        Command::new("mount")
-            .args(["-o", mounter.options, "-t", mounter.kind, &device.0])
-            .arg(&directory),
+        Command::new("mount").args(["-o", mounter.options, "-t", mounter.kind, &device.0]).arg(&directory),
     )?;
     let mount = Mount(&directory);
     let listing = capture(Command::new("python3").arg(kernel_listing()).arg(mount.0))?;

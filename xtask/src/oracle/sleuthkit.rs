@@ -49,7 +49,10 @@ impl Source<'_> {
         match self {
             Self::Folder(content) => digest(&content.join(path)),
             Self::Disk { disk, sector, file } => {
-                std::fs::write(file, capture(Command::new("icat").args(["-o", sector]).arg(disk).arg(inode))?)?;
+                std::fs::write(
+                    file,
+                    capture(Command::new("icat").args(["-o", sector]).arg(disk).arg(inode))?,
+                )?;
                 digest(file)
             }
         }

@@ -35,7 +35,8 @@ const FAT: &[&str] = &[
     "fat/fat32-second-table",
 ];
 /// With every sort of file, with packed files, and with tables in many runs.
-const NTFS: &[&str] = &["ntfs/small", "ntfs/cluster-1k", "ntfs/sectors-4k", "ntfs/wof", "ntfs/mft-list", "ntfs/runs"];
+const NTFS: &[&str] =
+    &["ntfs/small", "ntfs/cluster-1k", "ntfs/sectors-4k", "ntfs/wof", "ntfs/mft-list", "ntfs/runs"];
 
 /// Changes of each image: at least 10,000 for each driver.
 const CHANGES: usize = 2_000;

@@ -95,7 +95,12 @@ impl Met {
         met
     }
 
-    fn look(&mut self, fs: &dyn FileSystem, id: vminspect_filesystem::FileId, path: &str) -> Option<FileKind> {
+    fn look(
+        &mut self,
+        fs: &dyn FileSystem,
+        id: vminspect_filesystem::FileId,
+        path: &str,
+    ) -> Option<FileKind> {
         let record = match fs.record(id) {
             Ok(record) => record,
             Err(error) => {

@@ -51,8 +51,7 @@ pub(crate) fn spelt_out(list: &str) -> String {
     let mut parts = list.split('(');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for entry in parts {
-        let mut fields: Vec<String> =
-            entry.trim_end_matches(')').splitn(6, ';').map(str::to_owned).collect();
+        let mut fields: Vec<String> = entry.trim_end_matches(')').splitn(6, ';').map(str::to_owned).collect();
         if let [_, _, rights, _, _, identifier] = &mut fields[..] {
             *rights = mask(rights).map_or_else(|| rights.clone(), |mask| format!("{mask:#x}"));
             if let Some((_, full)) = IDENTIFIERS.iter().find(|(letters, _)| letters == identifier) {
