@@ -36,8 +36,19 @@ pub fn report(input: &[u8]) {
 fn facts(name: &[u8], encoding: NameEncoding) -> FileFacts {
     let path = GuestPath::new(name.to_vec(), encoding);
     let file_type = Some(path.to_text().0);
-    let (kind, target) = (FileKind::Regular, Some(name.to_vec()));
-    FileFacts { path, kind, size: 0, digests: None, file_type, target, orphan: false }
+    FileFacts {
+        path,
+        kind: FileKind::Regular,
+        size: 0,
+        digests: None,
+        file_type,
+        target: Some(name.to_vec()),
+        orphan: false,
+        stream: false,
+        deleted: None,
+        problem: Some(String::from_utf8_lossy(name).into_owned()),
+        zone: None,
+    }
 }
 
 fn check_json(report: &str, files: &[FileFacts]) {

@@ -76,6 +76,7 @@ impl Mock {
             name: name.as_bytes().to_vec(),
             size: content.len() as u64,
             content: Content::Inline(content.as_slice().into()),
+            internal: false,
         });
         let kind = if file.entries.is_some() { FileKind::Directory } else { FileKind::Regular };
         Ok(Record {

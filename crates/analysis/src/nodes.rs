@@ -73,45 +73,50 @@ impl Nodes {
 
     /// Position of a file.
     pub(crate) fn find(&self, id: FileId) -> Option<usize> {
-        self.index.get(id)
+        let candidate = self.index.candidate(id);
+        candidate
+            .filter(|position| self.get(*position).is_some_and(|node| node.id == id))
+            .or_else(|| self.index.others.get(&id).map(|position| *position as usize))
     }
 }
 
-/// Finds nodes by file id: low ids, which are dense, by a table, and others (of streams, or of a format whose
-/// ids are no numbers of records) by a map.
+/// Finds nodes by file id. The low halves of ids, where formats keep the number of the record, are dense: most nodes
+/// are found by a table of these. Others (streams, whose owners have the same number) are in a map.
 #[derive(Default, Debug)]
 struct Index {
-    /// Holds position + 1 by id; 0 for none.
-    low: Vec<u32>,
+    /// Holds position + 1 by the low half of an id; 0 for none.
+    table: Vec<u32>,
     others: HashMap<FileId, u32>,
 }
 
-/// Ids in the table may be this many times as many as nodes.
+/// Numbers in the table may be this many times as many as nodes.
 const DENSE_FACTOR: u64 = 32;
 
 impl Index {
     fn new(nodes: &Nodes) -> Self {
         let bound = (nodes.len() as u64).saturating_mul(DENSE_FACTOR).max(1 << 16);
-        let low = || nodes.iter().map(|node| node.id.0).filter(|id| *id < bound);
-        let (count, highest) = (low().count(), low().max());
-        let length = highest.map_or(0, |id| usize::try_from(id).unwrap_or(0).saturating_add(1));
-        let mut index =
-            Self { low: vec![0; length], others: HashMap::with_capacity(nodes.len().saturating_sub(count)) };
+        let numbers = nodes.iter().map(|node| number(node.id)).filter(|number| *number < bound);
+        let highest = numbers.max().and_then(|number| usize::try_from(number).ok());
+        let length = highest.map_or(0, |highest| highest.saturating_add(1));
+        let mut index = Self { table: vec![0; length], others: HashMap::new() };
         for (position, node) in (0_u32..).zip(nodes.iter()) {
-            match usize::try_from(node.id.0).ok().and_then(|id| index.low.get_mut(id)) {
-                Some(slot) => *slot = position.saturating_add(1),
-                None => drop(index.others.insert(node.id, position)),
+            match usize::try_from(number(node.id)).ok().and_then(|number| index.table.get_mut(number)) {
+                Some(slot) if *slot == 0 => *slot = position.saturating_add(1),
+                _ => drop(index.others.insert(node.id, position)),
             }
         }
         index
     }
 
-    fn get(&self, id: FileId) -> Option<usize> {
-        match usize::try_from(id.0).ok().and_then(|id| self.low.get(id)) {
-            Some(slot) => (*slot as usize).checked_sub(1),
-            None => self.others.get(&id).map(|position| *position as usize),
-        }
+    /// Where a node with this id stands, if one has it; otherwise perhaps where another stands.
+    fn candidate(&self, id: FileId) -> Option<usize> {
+        let slot = usize::try_from(number(id)).ok().and_then(|number| self.table.get(number))?;
+        (*slot as usize).checked_sub(1)
     }
+}
+
+fn number(id: FileId) -> u64 {
+    id.0 & u64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -124,7 +129,7 @@ mod tests {
 
     #[test]
     fn nodes_are_found_by_position_and_id() {
-        for scale in [1, 80, 1 << 30] {
+        for scale in [1, 80, 1 << 30, (1 << 32) + 1, 1 << 40] {
             let mut nodes = Nodes::default();
             let mut next = 0;
             for size in [1, 0, 700, 3, 255, 256, 257, 1, 1] {

@@ -57,7 +57,7 @@ impl<'a> Second<'a> {
             shares: false,
             differing,
         };
-        if before.layout_key() == after.layout_key() && before.name_encoding() == after.name_encoding() {
+        if after.shares_layout(&before.layout_key()) && before.name_encoding() == after.name_encoding() {
             second.shares = true;
             second.read_differing(before, after, access_times, memory);
         } else {
@@ -74,11 +74,14 @@ impl<'a> Second<'a> {
         memory: &Arc<TableMemory>,
     ) {
         let (a, b) = (&**before.view(), &**after.view());
-        let areas = self.differing.intersection(&after.record_areas());
-        let records = refine(a, b, &areas, RECORD_UNIT);
+        let places = (before.record_areas(), after.record_areas());
+        // What lies where only one side has records is new to the second, or gone from it, whatever its bytes.
+        let added = places.1.without(&places.0);
+        let areas = self.differing.intersection(&places.1).without(&added);
+        let records = refine(a, b, &areas, RECORD_UNIT).union(&added);
         tracing::debug!(doubtful = areas.total(), differing = records.total(), "records compared, in bytes");
         self.own = Tree::read_changed(before, after, &records, access_times, memory);
-        self.find_gone(&records, &before.record_areas(), &after.record_areas());
+        self.find_gone(&records, &places.0, &places.1);
         self.read_dependents(a, b, after);
         self.read_directories(after);
         let (first, own, gone) = (self.first, &mut self.own, &self.gone);
@@ -90,9 +93,8 @@ impl<'a> Second<'a> {
     fn find_gone(&mut self, changed: &RangeSet, before: &RangeSet, after: &RangeSet) {
         let shrunk = before != after;
         for node in self.first.nodes() {
-            let place = ByteRange::at(node.place, self.first.record_length.max(1));
             let changed =
-                changed.intersects(place) || (shrunk && !after.covers(ByteRange::at(node.place, 1)));
+                changed.intersects(node.record()) || (shrunk && !after.covers(ByteRange::at(node.place, 1)));
             if changed && self.own.find(node.id).is_none() && !self.own.same.contains(&node.id) {
                 self.gone.insert(node.id);
             }

@@ -14,7 +14,7 @@ use crate::Progress;
 use crate::nodes::Nodes;
 use crate::part::{Directory, Part, PartBuilder, Run, TableMemory};
 
-/// A file or a named stream of one: what the comparison needs of its record. Some 48 bytes; its names and runs
+/// A file or a named stream of one: what the comparison needs of its record. Some 56 bytes; its names and runs
 /// are in its [`Part`]. A stream has the place of its owner's record, and the owner has its name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
@@ -29,11 +29,15 @@ pub(crate) struct Node {
     part: u32,
     /// Its streams stand in the table of entries directly after those of a directory.
     streams_count: u16,
+    /// Length of the record on the view, in units of [`LENGTH_UNIT`].
+    units: u16,
     pub(crate) kind: FileKind,
     bits: u8,
 }
 
-const _: () = assert!(size_of::<Node>() == 48);
+const _: () = assert!(size_of::<Node>() == 56);
+/// Bytes in which lengths of records are counted, rounded up: two bytes have to do.
+const LENGTH_UNIT: u64 = 16;
 
 const INLINE: u8 = 1;
 const OPAQUE: u8 = 2;
@@ -48,7 +52,7 @@ impl Node {
     #[cfg(test)]
     pub(crate) fn for_tests(id: FileId) -> Self {
         let (size, place, runs_at, runs_count) = (0, 0, 0, 0);
-        let (entries_at, entries_count, part, streams_count) = (0, 0, 0, 0);
+        let (entries_at, entries_count, part, streams_count, units) = (0, 0, 0, 0, 0);
         let (kind, bits) = (FileKind::Regular, 0);
         Self {
             id,
@@ -60,9 +64,15 @@ impl Node {
             entries_count,
             part,
             streams_count,
+            units,
             kind,
             bits,
         }
+    }
+
+    /// The record on the view: the length rounded up, at least one unit.
+    pub(crate) fn record(&self) -> ByteRange {
+        ByteRange::at(self.place, u64::from(self.units.max(1)).saturating_mul(LENGTH_UNIT))
     }
 
     /// Whether the content lies in the record itself, or in metadata that it depends on.
@@ -116,8 +126,6 @@ pub(crate) struct Tree {
     pub(crate) depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     /// What is wrong, by file where it is one file's.
     pub(crate) problems: Vec<(Option<FileId>, Error)>,
-    /// Length of the longest record.
-    pub(crate) record_length: u64,
     /// Files whose records were read and left out, since they say the same as on the other disk.
     pub(crate) same: HashSet<FileId>,
 }
@@ -129,7 +137,6 @@ struct Built {
     part: PartBuilder,
     depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     problems: Vec<(Option<FileId>, Error)>,
-    record_length: u64,
     same: Vec<FileId>,
 }
 
@@ -152,10 +159,10 @@ impl Built {
             entries_count: 0,
             part: 0,
             streams_count: 0,
+            units: u16::try_from(record.place.len().div_ceil(LENGTH_UNIT)).unwrap_or(u16::MAX),
             kind: record.metadata.kind,
             bits,
         };
-        self.record_length = self.record_length.max(record.place.len());
         self.set_content(&mut node, &record.content);
         if node.kind == FileKind::Directory {
             self.add_entries(filesystem, &record);
@@ -164,7 +171,7 @@ impl Built {
         node.streams_count = self.add_stream_names(id, &record.streams);
         self.nodes.push(node);
         for stream in record.streams.iter().take(node.streams_count.into()) {
-            let bits = bits | STREAM;
+            let bits = bits | STREAM | if stream.internal { INTERNAL } else { 0 };
             let kind = FileKind::Regular;
             let mut node = Node { id: stream.id, size: stream.size, kind, bits, ..node };
             (node.entries_count, node.streams_count) = (0, 0);
@@ -233,15 +240,14 @@ struct Packed {
     part: Part,
     depends: Vec<(FileId, SmallVec<[ByteRange; 1]>)>,
     problems: Vec<(Option<FileId>, Error)>,
-    record_length: u64,
     same: Vec<FileId>,
 }
 
 impl Built {
     fn finish(self, memory: &TableMemory) -> Packed {
-        let Self { nodes, part, depends, problems, record_length, same } = self;
+        let Self { nodes, part, depends, problems, same } = self;
         memory.count((nodes.len() * (size_of::<Node>() + size_of::<u64>())) as u64);
-        Packed { nodes, part: part.finish(memory), depends, problems, record_length, same }
+        Packed { nodes, part: part.finish(memory), depends, problems, same }
     }
 }
 
@@ -254,7 +260,6 @@ impl Tree {
             memory,
             depends: Vec::new(),
             problems: Vec::new(),
-            record_length: 0,
             same: HashSet::new(),
         }
     }
@@ -284,14 +289,18 @@ impl Tree {
         memory: &Arc<TableMemory>,
     ) -> Self {
         let old = before.scan(Some(areas), false);
+        // Where only the second has records, what lies there on the first disk is none.
+        let places = before.record_areas();
         let new = after.scan(Some(areas), false);
         Self::build(new, memory, |visit, unit| {
             let mut known: HashMap<FileId, Record> = HashMap::new();
-            (old.visit)(unit, &mut |record| {
-                if let Ok(record) = record {
-                    known.insert(record.metadata.id, record);
-                }
-            });
+            if places.covers(unit.range) {
+                (old.visit)(unit, &mut |record| {
+                    if let Ok(record) = record {
+                        known.insert(record.metadata.id, record);
+                    }
+                });
+            }
             build_unit(after, visit, unit, &|record| {
                 let old = known.get(&record.metadata.id);
                 old.is_none_or(|old| !says_the_same((before, old), (after, record), access_times))
@@ -391,7 +400,6 @@ impl Tree {
             self.depends.append(&mut each.depends);
             self.problems.append(&mut each.problems);
             self.same.extend(each.same);
-            self.record_length = self.record_length.max(each.record_length);
         }
         self.depends.sort_by_key(|(id, _)| *id);
         self.nodes.index();

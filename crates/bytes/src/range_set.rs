@@ -105,6 +105,29 @@ impl RangeSet {
         both
     }
 
+    /// The positions of this set that `other` does not hold.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut rest = Self::new();
+        for range in &self.ranges {
+            let mut start = range.start();
+            for held in other.within(*range) {
+                rest.insert(ByteRange::new(start, held.start()));
+                start = held.end();
+            }
+            rest.insert(ByteRange::new(start, range.end()));
+        }
+        rest
+    }
+
+    /// The positions of both sets.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut ranges: Vec<ByteRange> = self.ranges.iter().chain(&other.ranges).copied().collect();
+        ranges.sort_unstable();
+        ranges.into_iter().collect()
+    }
+
     /// The set with every range widened to whole `unit`s.
     #[must_use]
     pub fn aligned_out(&self, unit: u64) -> Self {

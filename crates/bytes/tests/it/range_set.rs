@@ -38,3 +38,16 @@ fn widens_to_whole_units() {
     let set: RangeSet = [ByteRange::new(5, 6), ByteRange::new(9, 17)].into_iter().collect();
     assert_eq!(set.aligned_out(8).ranges(), [ByteRange::new(0, 24)]);
 }
+
+#[test]
+fn sets_are_joined_and_taken_apart() {
+    let set = |ranges: &[(u64, u64)]| -> RangeSet {
+        ranges.iter().map(|(start, end)| ByteRange::new(*start, *end)).collect()
+    };
+    let (a, b) = (set(&[(0, 10), (20, 30), (40, 50)]), set(&[(5, 8), (25, 45), (60, 70)]));
+    assert_eq!(a.without(&b), set(&[(0, 5), (8, 10), (20, 25), (45, 50)]));
+    assert_eq!(b.without(&a), set(&[(30, 40), (60, 70)]));
+    assert_eq!(a.union(&b), set(&[(0, 10), (20, 50), (60, 70)]));
+    assert_eq!(a.without(&a), RangeSet::new());
+    assert_eq!(a.without(&RangeSet::new()), a);
+}

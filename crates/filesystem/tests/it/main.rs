@@ -2,6 +2,8 @@
 
 mod conformance;
 mod corpus;
+mod corpus_exfat;
+mod corpus_fat;
 mod damage;
 mod fixtures;
 mod ntfs_compression;
