@@ -8,6 +8,7 @@
 # PAIR-base-flat.raw, PAIR-after-flat.raw, PAIR-base-flat.qcow2 (zlib clusters). PAIR is `linux`, or $PAIR.
 # The guest's root is partition $PARTITION (2), ext4. $PROGRAM is the program to measure.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/measure.sh"
 dir=$(cd "$1" && pwd)
 pair=$dir/${PAIR:-linux}
 program=${PROGRAM:-$(dirname "${BASH_SOURCE[0]}")/../target/release/vminspect}
@@ -28,19 +29,7 @@ bash "$work/remount"
 # Warm cache: every image is in memory before anything is measured.
 cat "$pair"-*.qcow2 "$pair"-*.raw > /dev/null
 
-measure() { # NAME PREPARE COMMAND
-  hyperfine --warmup 1 --runs "$runs" --prepare "$2" --export-json "$work/result.json" "$3" > /dev/null 2>&1
-  /usr/bin/time -f '%M' -o "$work/memory" bash -c "exec $3" > /dev/null 2>&1 || true
-  python3 - "$work/result.json" "$1" "$(tail -n 1 "$work/memory")" <<'ROW'
-import json, sys
-r = json.load(open(sys.argv[1]))["results"][0]
-cpu = r["user"] + r["system"]
-print(f"| {sys.argv[2]} | {r['median']:.3f} | {r['min']:.3f}–{r['max']:.3f} | {cpu:.2f} | {int(sys.argv[3]) / 1024:.0f} |", flush=True)
-ROW
-}
-
-echo "| command | median s | range s | CPU s | peak MiB |"
-echo "| --- | ---: | ---: | ---: | ---: |"
+heading
 measure 'find, kernel mount, just mounted' "bash $work/remount" "find $work/a"
 measure 'find, kernel mount, again' true "find $work/a"
 measure 'fls -r' true "fls -r -o $sectors $pair-base-flat.raw"

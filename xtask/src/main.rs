@@ -22,7 +22,7 @@ usage: cargo xtask TASK
   tidy                          arrows between crates, lints, names, sizes, wording
   licences                      licences of all dependencies against deny.toml
   fixtures [NAME…]              makes the committed fixtures anew (fixtures/NAME.sh)
-  oracle IMAGE                  compares what we read of an image with what the kernel, or debugfs, reads
+  oracle IMAGE                  compares what we read of an image with what mounting it shows, or The Sleuth Kit
   damage [--full]               truncated and mutated fixtures through every reader
   fuzz [--seconds N] [TARGET…]  runs the fuzz targets, all of them for 60 seconds each when none is named";
 

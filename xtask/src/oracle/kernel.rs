@@ -1,4 +1,5 @@
-//! The kernel as an oracle. It mounts a copy, so it may replay its journal.
+//! Mounts as oracles: by the kernel, or by ntfs-3g and exfat-fuse. It is a copy that is mounted, so a journal may be
+//! replayed.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,8 +9,61 @@ use super::listing::{Listing, Volume};
 use crate::Result;
 use crate::process::{self, capture};
 
-/// Lists a volume of the flat disk at `disk` as the kernel sees it.
-pub(super) fn list(scratch: &Path, disk: &Path, volume: &Volume) -> Result<Listing> {
+/// Who mounts a format.
+pub(super) struct Mounter {
+    /// As a person calls it.
+    pub(super) name: &'static str,
+    /// The type that `mount` is told.
+    kind: &'static str,
+    options: &'static str,
+    /// Columns that the format has no values for, or that the mount makes up.
+    unknown: &'static [&'static str],
+}
+
+/// What only POSIX filesystems record.
+const POSIX: &[&str] =
+    &["mode", "uid", "gid", "inode", "rdev", "flags", "project", "generation", "target", "xattrs"];
+
+impl Mounter {
+    /// Who can mount `format` here. Nobody can mount FAT.
+    pub(super) fn of(format: &str) -> Option<Self> {
+        Some(match format {
+            // ext4's driver reads ext2 and ext3 too, whose own need not be there.
+            "ext2" | "ext3" | "ext4" => {
+                Self { name: "the kernel", kind: "ext4", options: "ro", unknown: &[] }
+            }
+            "ntfs" => Self {
+                name: "ntfs-3g",
+                kind: "ntfs-3g",
+                options: "ro,streams_interface=none,show_sys_files",
+                unknown: POSIX,
+            },
+            "exfat" => {
+                Self { name: "exfat-fuse", kind: "exfat-fuse", options: "ro", unknown: POSIX_AND_TIMES }
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// exfat-fuse has one time for two of ours.
+const POSIX_AND_TIMES: &[&str] = &[
+    "mode",
+    "uid",
+    "gid",
+    "inode",
+    "rdev",
+    "flags",
+    "project",
+    "generation",
+    "target",
+    "xattrs",
+    "ctime",
+    "links",
+];
+
+/// Lists a volume of the flat disk at `disk` as it looks when it is mounted.
+pub(super) fn list(scratch: &Path, disk: &Path, volume: &Volume, mounter: &Mounter) -> Result<Listing> {
     let attached = capture(
         Command::new("losetup")
             .args(["--find", "--show"])
@@ -20,18 +74,13 @@ pub(super) fn list(scratch: &Path, disk: &Path, volume: &Volume) -> Result<Listi
     let directory = scratch.join("mount");
     std::fs::create_dir_all(&directory)?;
     process::run(
-        Command::new("mount")
-            .args(["-o", "ro", "-t", kernel_name(&volume.format), &device.0])
-            .arg(&directory),
+        Command::new("mount").args(["-o", mounter.options, "-t", mounter.kind, &device.0]).arg(&directory),
     )?;
     let mount = Mount(&directory);
     let listing = capture(Command::new("python3").arg(kernel_listing()).arg(mount.0))?;
-    Listing::parse(&String::from_utf8(listing)?)
-}
-
-/// The driver that reads a format: ext4's reads ext2 and ext3 too, which need not be there.
-fn kernel_name(format: &str) -> &str {
-    if format.starts_with("ext") { "ext4" } else { format }
+    let mut listing = Listing::parse(&String::from_utf8(listing)?)?;
+    listing.forget(mounter.unknown);
+    Ok(listing)
 }
 
 struct Loop(String);

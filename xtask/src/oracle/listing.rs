@@ -69,6 +69,22 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Marks columns as unknown; where there are any, also the sizes and links of directories, which each reader
+    /// counts in its own way then.
+    pub(super) fn forget(&mut self, columns: &[&str]) {
+        if columns.is_empty() {
+            return;
+        }
+        for values in self.0.values_mut() {
+            let is_directory = values.first().is_some_and(|kind| kind == "directory");
+            for (column, value) in COLUMNS.iter().zip(values) {
+                if columns.contains(column) || is_directory && matches!(*column, "size" | "links") {
+                    "-".clone_into(value);
+                }
+            }
+        }
+    }
+
     /// How many paths there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
@@ -157,6 +173,15 @@ mod tests {
             let other = Listing::parse(&values.join("\t")).unwrap();
             assert_eq!(listing.differences(&other).len(), 1, "column {column}");
         }
+    }
+
+    #[test]
+    fn what_is_forgotten_does_not_differ() {
+        let (one, mut other) =
+            (Listing::parse(FILE).unwrap(), Listing::parse(&FILE.replace("100644", "777")).unwrap());
+        assert_eq!(one.differences(&other).len(), 1);
+        other.forget(&["mode"]);
+        assert!(one.differences(&other).is_empty());
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Compares what we read of an image with what independent programs read of it: `qemu-img` flattens a copy,
-//! and the kernel mounts that (as root), or The Sleuth Kit and debugfs read it.
+//! and that is mounted (as root, by the kernel, ntfs-3g or exfat-fuse), or The Sleuth Kit and debugfs read it.
 
 mod kernel;
 mod listing;
@@ -29,10 +29,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     process::run(Command::new("qemu-img").args(["convert", "-O", "raw"]).arg(&image).arg(&disk))?;
     let mut differences = Vec::new();
     for volume in &ours {
-        let (name, theirs) = if is_root()? {
-            ("the kernel", kernel::list(&scratch.0, &disk, volume)?)
-        } else {
-            ("The Sleuth Kit", sleuthkit::list(&scratch.0, &disk, volume)?)
+        let mounter = if is_root()? { kernel::Mounter::of(&volume.format) } else { None };
+        let (name, theirs) = match mounter {
+            Some(mounter) => (mounter.name, kernel::list(&scratch.0, &disk, volume, &mounter)?),
+            None => ("The Sleuth Kit", sleuthkit::list(&scratch.0, &disk, volume)?),
         };
         println!(
             "{} at byte {}: {} paths, {name}: {}",

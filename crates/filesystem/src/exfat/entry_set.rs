@@ -7,9 +7,9 @@ use zerocopy::FromBytes;
 use super::boot::Cluster;
 use super::checksum::{name_hash, set_checksum};
 use super::layout::{
-    ALLOCATION_POSSIBLE, ATTRIBUTE_DIRECTORY, ENTRY_SIZE, FILE_NAME, MOST_NAME_LENGTH, NO_FAT_CHAIN, RawFile,
-    RawFileName, RawStreamExtension, RawVendorExtension, STREAM_EXTENSION, TYPE_BENIGN, TYPE_IN_USE,
-    VENDOR_ALLOCATION, VENDOR_EXTENSION,
+    ALLOCATION_POSSIBLE, ATTRIBUTE_DIRECTORY, ENTRY_SIZE, FILE_NAME, NO_FAT_CHAIN, RawFile, RawFileName,
+    RawStreamExtension, RawVendorExtension, STREAM_EXTENSION, TYPE_BENIGN, TYPE_IN_USE, VENDOR_ALLOCATION,
+    VENDOR_EXTENSION,
 };
 use super::timestamp::RawTimestamp;
 use super::upcase::UpcaseTable;
@@ -141,14 +141,19 @@ impl EntrySet {
         })
     }
 
-    /// The name in units of 16 bits.
+    /// The name in units of 16 bits. Where its length is 0, as one driver writes of a name of 256, it ends with
+    /// the first unit of 0.
     fn units(&self) -> SmallVec<[u16; 32]> {
-        let length = self.stream().map_or(MOST_NAME_LENGTH, |stream| stream.name_length);
-        self.secondaries(FILE_NAME)
+        let length = self.stream().map_or(0, |stream| stream.name_length);
+        let units = self
+            .secondaries(FILE_NAME)
             .filter_map(|slot| RawFileName::ref_from_bytes(&slot.bytes).ok())
-            .flat_map(|raw| utf16le_units(&raw.file_name))
-            .take(usize::from(length))
-            .collect()
+            .flat_map(|raw| utf16le_units(&raw.file_name));
+        if length == 0 {
+            units.take_while(|unit| *unit != 0).collect()
+        } else {
+            units.take(usize::from(length)).collect()
+        }
     }
 
     /// The name in WTF-8.
@@ -191,13 +196,12 @@ impl EntrySet {
         })
     }
 
-    /// The whole creation time with its distance from UTC: two files in one place seldom share it.
+    /// First cluster and creation time: two files that had one place one after the other share both but rarely.
+    /// A file keeps its first cluster until it is emptied.
     pub(super) fn generation(&self) -> u64 {
-        self.file().map_or(0, |file| {
-            u64::from(file.create_timestamp.get())
-                | u64::from(file.create_10ms_increment) << 32
-                | u64::from(file.create_utc_offset) << 40
-        })
+        let created = self.file().map_or(0, |file| file.create_timestamp.get());
+        let first = self.stream().map_or(0, |stream| stream.first_cluster.0);
+        u64::from(first) << 32 | u64::from(created)
     }
 
     /// What `SetChecksum` should be. Deletion clears bits that it was made with.

@@ -83,8 +83,6 @@ pub(super) const ENTRY_SIZE: usize = 32;
 pub(super) const MOST_SECONDARY: usize = 255;
 /// Largest directory (§7.4.8).
 pub(super) const MOST_DIRECTORY_SIZE: u64 = 256 << 20;
-/// Units of the longest name (§7.4.9).
-pub(super) const MOST_NAME_LENGTH: u8 = 255;
 
 /// `EntryType` (§6.2.1): in use.
 pub(super) const TYPE_IN_USE: u8 = 0x80;
@@ -144,10 +142,9 @@ pub(super) const UPCASE_SKIP: u16 = 0xFFFF;
 #[repr(C)]
 pub(super) struct RawVolumeLabel {
     pub entry_type: u8,
-    /// In units of 16 bits, at most 11.
+    /// In units of 16 bits, at most 11; up to 15 are met, written on into the reserved bytes.
     pub character_count: u8,
-    pub volume_label: [u8; 22],
-    pub reserved: [u8; 8],
+    pub volume_label_and_reserved: [u8; 30],
 }
 const _: () = assert!(size_of::<RawVolumeLabel>() == ENTRY_SIZE);
 

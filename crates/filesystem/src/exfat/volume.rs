@@ -107,7 +107,8 @@ impl Exfat {
     fn read_label(&mut self, slot: &Slot) -> bool {
         let Ok(raw) = RawVolumeLabel::ref_from_bytes(&slot.bytes) else { return false };
         let mut label = Vec::new();
-        push_wtf8(utf16le_units(&raw.volume_label).take(usize::from(raw.character_count)), &mut label);
+        let units = utf16le_units(&raw.volume_label_and_reserved);
+        push_wtf8(units.take(usize::from(raw.character_count)), &mut label);
         if self.label.is_some() {
             return true;
         }

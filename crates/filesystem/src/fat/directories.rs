@@ -206,7 +206,7 @@ impl Directories {
         (own, None)
     }
 
-    /// Deleted directories whose clusters are free and still hold them.
+    /// Deleted directories whose clusters still hold them.
     pub(super) fn gone(fs: &Fat, live: &Self) -> Self {
         let mut found = Self { claimed: live.claimed.clone(), ..Self::default() };
         let mut table = fs.table();
@@ -215,9 +215,12 @@ impl Directories {
             if found.by_id.contains_key(&pending.id) {
                 continue;
             }
-            let Some(run) = found.recover(fs, &mut table, pending.first) else { continue };
+            let clusters = found.recover(fs, &mut table, pending);
+            if clusters.is_empty() {
+                continue;
+            }
             let id = pending.id;
-            let directory = Directory { id, runs: runs(&fs.boot.geometry, &[run], 0), shared: None };
+            let directory = Directory { id, runs: runs(&fs.boot.geometry, &clusters, 0), shared: None };
             for item in items(fs, &directory, true).flatten() {
                 let Item::Named(named) = item else { continue };
                 if named.raw.file_kind() == FileKind::Directory {
@@ -232,28 +235,39 @@ impl Directories {
         found
     }
 
-    /// The clusters of a deleted directory: the first, and those behind it that go on without an end.
-    fn recover(&mut self, fs: &Fat, table: &mut FatTable<'_>, first: u32) -> Option<ClusterRun> {
+    /// The clusters of a deleted directory whose first one still begins with its own number.
+    fn recover(&mut self, fs: &Fat, table: &mut FatTable<'_>, pending: Pending) -> SmallVec<[ClusterRun; 2]> {
         let geometry = &fs.boot.geometry;
-        let first = geometry.cluster(first)?;
+        let Some(first) = geometry.cluster(pending.first) else { return SmallVec::new() };
         let begins = |slot: &Slot| match slot.kind() {
             SlotKind::Dot(raw) => !raw.dir_name.starts_with(b"..") && fs.first_cluster(&raw) == first.get(),
             _ => false,
         };
+        let slots = read_cluster(fs, first).unwrap_or_default();
+        if self.claimed.contains(&first) || !slots.first().is_some_and(begins) {
+            return SmallVec::new();
+        }
+        if is_free(table, first) {
+            return SmallVec::from_iter([self.gather(fs, table, first)]);
+        }
+        // The deletion stopped halfway: the chain was not freed, and no other file is what begins like this.
+        let chain = follow(table, pending.first, Length::Open, pending.id);
+        self.claim(geometry, &chain.runs).0
+    }
+
+    /// A free cluster, and those behind it that go on where the last one had no end.
+    fn gather(&mut self, fs: &Fat, table: &mut FatTable<'_>, first: Cluster) -> ClusterRun {
+        let geometry = &fs.boot.geometry;
         let most = geometry.clusters_of(MOST_DIRECTORY);
         let mut run = ClusterRun { first, count: 0 };
         let mut cluster = Some(first);
         while let Some(next) = cluster.filter(|_| u64::from(run.count) < most) {
-            let free = matches!(table.link(geometry.active_fat, next), Ok(Link::Free));
-            if !free || self.claimed.contains(&next) {
-                break;
-            }
             let Ok(slots) = read_cluster(fs, next) else { break };
-            let sound = slots.first().is_some_and(|slot| match run.count {
-                0 => begins(slot),
-                _ => goes_on(slot),
-            });
-            if !sound {
+            let fits = run.count == 0
+                || (is_free(table, next)
+                    && !self.claimed.contains(&next)
+                    && slots.first().is_some_and(goes_on));
+            if !fits {
                 break;
             }
             self.claimed.insert(next);
@@ -261,8 +275,12 @@ impl Directories {
             let ended = slots.iter().any(|slot| matches!(slot.kind(), SlotKind::End));
             cluster = if ended { None } else { geometry.cluster(next.get().saturating_add(1)) };
         }
-        (run.count > 0).then_some(run)
+        run
     }
+}
+
+fn is_free(table: &mut FatTable<'_>, cluster: Cluster) -> bool {
+    matches!(table.link(table.geometry.active_fat, cluster), Ok(Link::Free))
 }
 
 /// Whether a slot looks like one in the middle of a directory.

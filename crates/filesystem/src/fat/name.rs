@@ -68,7 +68,7 @@ pub(super) fn label(stored: &[u8; 11]) -> Vec<u8> {
 /// Whether a short name has only characters that one can have; its first is left out.
 pub(super) fn is_plausible_tail(stored: &[u8; 11]) -> bool {
     let legal =
-        |byte: &u8| *byte >= b' ' && !matches!(byte, b'a'..=b'z') && !br#""*+,./:;<=>?[\]|"#.contains(byte);
+        |byte: &u8| *byte >= b' ' && !byte.is_ascii_lowercase() && !br#""*+,./:;<=>?[\]|"#.contains(byte);
     stored.iter().skip(1).all(legal)
 }
 

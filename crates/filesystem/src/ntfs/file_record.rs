@@ -30,6 +30,14 @@ impl RecordHeader {
     pub(super) fn reference(&self) -> Reference {
         Reference { record: self.number, sequence: self.sequence }
     }
+
+    /// Whether a reference means this file. Deleting a file counts up the sequence number, so that one to a record
+    /// that is not in use may have been made while it was.
+    pub(super) fn is_meant_by(&self, reference: Reference) -> bool {
+        reference.record == self.number
+            && (reference.fits(self.sequence)
+                || (!self.in_use && reference.fits(self.sequence.wrapping_sub(1))))
+    }
 }
 
 /// Whether bytes are a record that is worth parsing, by its signature.

@@ -175,18 +175,23 @@ impl Ntfs {
         if header.base.is_some() || (!header.in_use && !deleted) {
             return Ok(None);
         }
-        if !header.in_use && record.attributes().next().is_none() {
-            // Never used: formatting fills the MFT with such records.
+        if is_blank(&record) {
             return Ok(None);
         }
+        Ok(Some(self.record_with(record, problems)))
+    }
+
+    /// The record of the file that begins with this one, whose problems so far are given.
+    fn record_with(&self, record: FileRecord<'_>, problems: Vec<ReadError>) -> Record {
+        let header = record.header;
         let mut extensions = Extensions::default();
         let file = File::gather(self, record, &mut extensions, problems);
         let mut found = Recorder { fs: self }.record(file);
-        self.add_elsewhere(number, &mut found.depends);
+        self.add_elsewhere(header.number, &mut found.depends);
         if !header.in_use {
             self.check_overwritten(&mut found);
         }
-        Ok(Some(found))
+        found
     }
 
     /// The record of a file.
@@ -195,10 +200,12 @@ impl Ntfs {
     /// When it cannot be read, or has no such sequence number.
     pub(super) fn record_of(&self, reference: super::address::Reference) -> Result<Record> {
         let (mut bytes, place) = self.read_record(reference)?;
-        let found = self.record_in(reference.record, &mut bytes, place, true)?;
-        let found = found.ok_or_else(|| not_found(reference))?;
-        let sequence = u16::try_from(found.metadata.generation).unwrap_or(0);
-        if reference.fits(sequence) { Ok(found) } else { Err(not_found(reference)) }
+        let mut problems = Vec::new();
+        let record = FileRecord::parse(reference.record, &mut bytes, place, &mut problems)?;
+        if record.header.base.is_some() || !record.header.is_meant_by(reference) || is_blank(&record) {
+            return Err(not_found(reference));
+        }
+        Ok(self.record_with(record, problems))
     }
 
     /// The stored bytes of a record.
@@ -223,6 +230,11 @@ impl Ntfs {
             depends.extend(elsewhere);
         }
     }
+}
+
+/// Whether a record was never used: formatting fills the MFT with such.
+fn is_blank(record: &FileRecord<'_>) -> bool {
+    !record.header.in_use && record.attributes().next().is_none()
 }
 
 /// Says that a file is not there.

@@ -139,7 +139,7 @@ impl Ntfs {
         let (mut bytes, place) = self.read_record(reference)?;
         let mut problems = Vec::new();
         let record = FileRecord::parse(reference.record, &mut bytes, place, &mut problems)?;
-        if !reference.fits(record.header.sequence) || record.header.base.is_some() {
+        if !record.header.is_meant_by(reference) || record.header.base.is_some() {
             return Err(not_found(reference));
         }
         let mut extensions = Extensions::default();

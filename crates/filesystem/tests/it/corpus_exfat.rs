@@ -39,10 +39,14 @@ fn listed(expected: &str, deleted: bool) -> BTreeSet<String> {
         .collect()
 }
 
-fn check(fs: &dyn FileSystem, expected: &str) {
+/// Compares an image with its listing, which leaves out some files whose names are too long.
+fn check(fs: &dyn FileSystem, expected: &str, too_long: usize) {
     let problems: Vec<_> = fs.problems().iter().map(ToString::to_string).collect();
     assert!(problems.is_empty(), "{problems:?}");
-    let found = paths(fs, false);
+    let mut found = paths(fs, false);
+    let before = found.len();
+    found.retain(|path, _| path.rsplit('/').next().is_some_and(|name| name.encode_utf16().count() < 256));
+    assert_eq!(before - found.len(), too_long);
     assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), listed(expected, false));
     let all = paths(fs, true);
     for gone in listed(expected, true) {
@@ -69,7 +73,7 @@ fn check(fs: &dyn FileSystem, expected: &str) {
 fn open(volume: Arc<dyn ReadAt>) -> Arc<dyn FileSystem> {
     let fs = vminspect_filesystem::open(Arc::clone(&volume)).expect("openable").expect("a known format");
     assert_eq!(fs.identity().format, "exfat");
-    assert!(exercise(volume).expect("openable").expect("exFAT").problems < 4);
+    assert!(exercise(volume).expect("openable").expect("exFAT").records > 1);
     fs
 }
 
@@ -82,7 +86,7 @@ fn an_image_of_mac_os_is_read() {
     assert_eq!(identity.uuid.as_deref(), Some("3D51-A058"));
     assert_eq!(identity.label.as_deref(), Some(&b"testvolumelabel"[..]));
     let expected = std::fs::read_to_string(corpus.join("EXPECTED/images/go-exfat/test.exfat.txt"));
-    check(&*fs, &expected.expect("a listing"));
+    check(&*fs, &expected.expect("a listing"), 0);
 }
 
 #[test]
@@ -94,11 +98,11 @@ fn a_partition_of_linux_is_read() {
     assert_eq!(fs.identity().label.as_deref(), Some(&b"1234567890abcde"[..]));
     let expected =
         std::fs::read_to_string(corpus.join("EXPECTED/images/dfir_ntfs/exfat_lin_part.raw.gz.txt"));
-    check(&*fs, &expected.expect("a listing"));
-    // As dfir_ntfs has them, in the time of Moscow.
+    check(&*fs, &expected.expect("a listing"), 1);
+    // As dfir_ntfs has them, in the time of Moscow. The distance from UTC is not recorded.
     let file = fs.metadata(paths(&*fs, false)["1.txt"]).expect("a file").times;
     let seconds = |time: Option<vminspect_bytes::Timestamp>| time.expect("a time").seconds();
-    let midnight = 1_642_550_400 - 3 * 3600;
+    let midnight = 1_642_550_400;
     assert_eq!(seconds(file.modified), midnight + 21 * 3600 + 12 * 60 + 28);
     assert_eq!(seconds(file.created), midnight + 18 * 3600 + 18 * 60 + 20);
 }

@@ -10,7 +10,7 @@ use vminspect_filesystem::exercise;
 use crate::fixtures::{Random, bytes};
 
 /// Small images, by driver. A driver adds a list.
-const DAMAGED: &[&[&str]] = &[EXT, EXFAT, FAT];
+const DAMAGED: &[&[&str]] = &[EXT, EXFAT, FAT, NTFS];
 
 /// Without checksums, with them, with everything inside inodes, and with a journal to replay.
 const EXT: &[&str] = &[
@@ -34,6 +34,9 @@ const FAT: &[&str] = &[
     "fat/fat32-backup",
     "fat/fat32-second-table",
 ];
+/// With every sort of file, with packed files, and with tables in many runs.
+const NTFS: &[&str] =
+    &["ntfs/small", "ntfs/cluster-1k", "ntfs/sectors-4k", "ntfs/wof", "ntfs/mft-list", "ntfs/runs"];
 
 /// Changes of each image: at least 10,000 for each driver.
 const CHANGES: usize = 2_000;

@@ -8,7 +8,7 @@ use vminspect_bytes::Memory;
 
 /// Images that every driver has to read as the contract says, by their paths below `fixtures`, without endings.
 /// A driver adds a list.
-pub(crate) const IMAGES: &[&[&str]] = &[EXT, EXFAT, FAT];
+pub(crate) const IMAGES: &[&[&str]] = &[EXT, EXFAT, FAT, NTFS];
 
 const EXT: &[&str] = &[
     "ext/ext2-1k",
@@ -57,6 +57,18 @@ pub(crate) const FAT: &[&str] = &[
     "fat/fat32-backup",
     "fat/fat32-second-table",
     "fat/fat32-small",
+];
+
+const NTFS: &[&str] = &[
+    "ntfs/cluster-4k",
+    "ntfs/cluster-512",
+    "ntfs/cluster-64k",
+    "ntfs/sectors-4k",
+    "ntfs/small",
+    "ntfs/wof",
+    "ntfs/mft-runs",
+    "ntfs/mft-list",
+    "ntfs/runs",
 ];
 
 /// Every one of [`IMAGES`].

@@ -3,9 +3,13 @@
 mod conformance;
 mod corpus;
 mod corpus_exfat;
+mod corpus_fat;
 mod damage;
 mod fixtures;
 mod ntfs_compression;
+mod ntfs_damage;
 mod oracle_exfat;
 mod oracle_ext;
 mod oracle_fat;
+mod oracle_ntfs;
+mod sddl;

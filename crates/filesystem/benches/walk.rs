@@ -1,4 +1,4 @@
-//! Opens an exFAT volume, walks its directories and makes every record, checksums verified.
+//! Opens a volume of any filesystem, walks its directories and makes every record, checksums verified.
 //!
 //! `VMINSPECT_BENCH_VOLUME` names a disk image, `VMINSPECT_BENCH_OFFSET` the byte at which the filesystem
 //! begins in it. Without them there is nothing to measure.
@@ -77,13 +77,15 @@ fn walk(criterion: &mut Criterion) {
         }
         return;
     }
-    criterion.bench_function("exfat open", |bencher| {
+    let format = fs.identity().format;
+    criterion.bench_function(&format!("{format} open"), |bencher| {
         bencher.iter(|| vminspect_filesystem::open(Arc::clone(&volume)).map(|fs| fs.map(|fs| fs.root())));
     });
     // With the tree of directories known.
-    criterion.bench_function("exfat scan", |bencher| bencher.iter(|| scan(&*fs).0));
-    criterion.bench_function("exfat entries", |bencher| bencher.iter(|| entries(&*fs, &directories)));
-    criterion.bench_function("exfat walk", |bencher| bencher.iter(|| whole(&volume)));
+    criterion.bench_function(&format!("{format} scan"), |bencher| bencher.iter(|| scan(&*fs).0));
+    criterion
+        .bench_function(&format!("{format} entries"), |bencher| bencher.iter(|| entries(&*fs, &directories)));
+    criterion.bench_function(&format!("{format} walk"), |bencher| bencher.iter(|| whole(&volume)));
 }
 
 criterion_group!(benches, walk);
