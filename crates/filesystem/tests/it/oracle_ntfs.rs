@@ -428,6 +428,7 @@ fn compare_streams(fs: &dyn FileSystem, row: &Row, record: &Record, report: &mut
         }
         found.push((stream.name.clone(), stream.size, digest));
     }
+    found.sort();
     report.equal("streams", &found, &row.streams);
 }
 
@@ -593,6 +594,19 @@ committed! {
     a_table_in_many_runs "mft-runs";
     a_table_with_an_attribute_list "mft-list";
     a_file_in_thousands_of_runs_and_one_with_many_names "runs";
+}
+
+#[test]
+fn streams_are_sorted_by_name() {
+    for name in ["cluster-4k", "sectors-4k"] {
+        let case = Case::committed(name);
+        let fs = vminspect_filesystem::open(case.volume.clone()).unwrap().unwrap();
+        let mut report = Report { case: name, lines: Vec::new(), path: Vec::new() };
+        for record in scan(&*fs, &mut report).into_values() {
+            let names: Vec<&[u8]> = record.streams.iter().map(|stream| stream.name.as_slice()).collect();
+            assert!(names.is_sorted(), "{name}, record {}", number(record.metadata.id));
+        }
+    }
 }
 
 #[test]
