@@ -21,6 +21,7 @@ pub mod exfat;
 pub mod ext;
 pub mod fat;
 mod file_system;
+mod guid;
 mod metadata;
 pub mod ntfs;
 mod record;

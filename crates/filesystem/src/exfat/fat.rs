@@ -8,10 +8,8 @@ use vminspect_bytes::{ByteRange, ReadAt, ReadError};
 use super::bitmap::AllocationBitmap;
 use super::boot::{Cluster, Geometry};
 use super::layout::{FAT_BAD, FAT_END, FIRST_CLUSTER};
+use crate::stored::LOST;
 use crate::{Place, Run};
-
-/// A place that no volume has: it stands for content whose whereabouts are lost. Reading there fails.
-pub(super) const LOST: u64 = 1 << 62;
 
 /// Most fragments that are followed of one file: they are kept in memory.
 const MOST_FRAGMENTS: usize = 1 << 22;

@@ -11,7 +11,8 @@ use super::layout::{
 };
 use super::record::ROOT;
 use super::timestamp::RawTimestamp;
-use super::volume::{Exfat, spell_guid};
+use super::volume::Exfat;
+use crate::guid::spell_guid;
 use crate::{
     Content, Detail, DetailValue, Entries, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Identity,
     LinkName, Metadata, NameEncoding, Record, Result, Scan, Stream,

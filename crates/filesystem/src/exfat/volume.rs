@@ -2,24 +2,21 @@
 
 use std::sync::{Arc, OnceLock};
 
-use vminspect_bytes::{
-    ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segment, Source, push_wtf8, utf16le_units,
-};
+use vminspect_bytes::{ReadAt, ReadError, push_wtf8, utf16le_units};
 use zerocopy::FromBytes;
 
 use super::bitmap::AllocationBitmap;
 use super::boot::{self, Geometry};
 use super::directory::{Item, Items, Slots, stretches};
 use super::entry_set::Slot;
-use super::fat::{Allocated, LOST, Mapper, Mapping};
+use super::fat::{Allocated, Mapper, Mapping};
 use super::layout::{
     ALLOCATION_BITMAP, MOST_DIRECTORY_SIZE, RawAllocationBitmap, RawUpcaseTable, RawVolumeGuid,
     RawVolumeLabel, UPCASE_TABLE, VOLUME_FLAG_MEDIA_FAILURE, VOLUME_GUID, VOLUME_LABEL,
 };
 use super::tree::Tree;
 use super::upcase::UpcaseTable;
-use super::widen;
-use crate::{Error, Place, Result, Run};
+use crate::{Error, Place, Result, Run, stored};
 
 /// An exFAT filesystem.
 pub(super) struct Exfat {
@@ -209,17 +206,7 @@ impl Exfat {
 
     /// The bytes that runs map. Those that are lost, or not on the volume, fail when they are read.
     pub(super) fn mapped(&self, runs: &[Run], size: u64) -> Result<Arc<dyn ReadAt>, ReadError> {
-        let segments = segments(runs, size);
-        let view = Arc::clone(&self.view);
-        let limit = view.len();
-        let sound = segments.iter().all(|segment| match segment.source {
-            Source::Below(offset) => offset.checked_add(segment.length).is_some_and(|end| end <= limit),
-            _ => true,
-        });
-        if sound {
-            return Ok(Arc::new(Mapped::sparse(view, segments, size)?));
-        }
-        Ok(Arc::new(Mapped::sparse(Guarded { view, limit }, segments, size)?))
+        stored::mapped(&self.view, self.view.len(), stored::segments(runs, size), size)
     }
 
     /// The tree of directories, walked when it is first asked for.
@@ -247,65 +234,4 @@ fn keep(kept: &mut Option<Slot>, slot: Slot) -> bool {
     let before = kept.is_some();
     kept.get_or_insert(slot);
     before
-}
-
-/// The segments of a file of `size` bytes.
-fn segments(runs: &[Run], size: u64) -> Vec<Segment> {
-    runs.iter()
-        .filter(|run| run.start < size)
-        .map(|run| Segment {
-            start: run.start,
-            length: run.length.min(size.saturating_sub(run.start)),
-            source: match run.place {
-                Place::Volume(offset) => Source::Below(offset),
-                Place::Zero => Source::Zero,
-            },
-        })
-        .collect()
-}
-
-/// A view on which every position exists, so that a file can be opened of which only a part can be read.
-struct Guarded {
-    view: Arc<dyn ReadAt>,
-    limit: u64,
-}
-
-impl ReadAt for Guarded {
-    fn len(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        let length = widen(buf.len());
-        if offset.saturating_add(length) <= self.limit {
-            return self.view.read_exact_at(offset, buf);
-        }
-        if offset >= LOST {
-            return Err(ReadError::corrupt("file content")
-                .at(offset.saturating_sub(LOST))
-                .found("a part whose clusters are not known, or used by another file"));
-        }
-        Err(ReadError::past_end("file content", offset, length, self.limit))
-    }
-
-    fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
-        let sound = range.truncate(self.limit.saturating_sub(range.start()));
-        if sound.is_empty() {
-            return Ok(Extent { range, origin: Origin::Unknown });
-        }
-        self.view.extent_at(sound)
-    }
-}
-
-/// A GUID as it is customarily spelt: its first three fields are little-endian numbers.
-pub(super) fn spell_guid(guid: [u8; 16]) -> String {
-    const ORDER: [usize; 16] = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-    let mut text = String::with_capacity(36);
-    for (position, index) in ORDER.into_iter().enumerate() {
-        if matches!(position, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{:02x}", guid.get(index).copied().unwrap_or(0)));
-    }
-    text
 }

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use vminspect_bytes::{ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segment, Source};
+use vminspect_bytes::{ByteRange, ReadAt, ReadError};
 
 use super::geometry::{ClusterRun, Geometry};
-use super::widen;
-use crate::{Place, Result, Run};
-
-/// A place that no volume has: it stands for content whose whereabouts are lost. Reading there fails.
-pub(super) const LOST: u64 = 1 << 62;
+use crate::stored::LOST;
+use crate::{Place, Result, Run, stored};
 
 /// Most bytes of a directory that are read at a time.
 const PIECE: u64 = 64 << 10;
@@ -40,61 +37,7 @@ pub(super) fn push_lost(runs: &mut SmallVec<[Run; 2]>, start: u64, size: u64) {
 
 /// The content of a file of `size` bytes in these runs.
 pub(super) fn content(view: &Arc<dyn ReadAt>, runs: &[Run], size: u64) -> Result<Arc<dyn ReadAt>> {
-    let segments: Vec<Segment> = runs
-        .iter()
-        .filter(|run| run.start < size)
-        .map(|run| Segment {
-            start: run.start,
-            length: run.length.min(size.saturating_sub(run.start)),
-            source: match run.place {
-                Place::Volume(offset) => Source::Below(offset),
-                Place::Zero => Source::Zero,
-            },
-        })
-        .collect();
-    let limit = view.len();
-    let sound = segments.iter().all(|segment| match segment.source {
-        Source::Below(offset) => offset.checked_add(segment.length).is_some_and(|end| end <= limit),
-        _ => true,
-    });
-    let view = Arc::clone(view);
-    if sound {
-        return Ok(Arc::new(Mapped::sparse(view, segments, size)?));
-    }
-    Ok(Arc::new(Mapped::sparse(Guarded { view, limit }, segments, size)?))
-}
-
-/// A view on which every position exists, so that a file can be opened of which only a part can be read.
-struct Guarded {
-    view: Arc<dyn ReadAt>,
-    limit: u64,
-}
-
-impl ReadAt for Guarded {
-    fn len(&self) -> u64 {
-        u64::MAX
-    }
-
-    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        let end = offset.saturating_add(widen(buf.len()));
-        if end <= self.limit {
-            return self.view.read_exact_at(offset, buf);
-        }
-        if offset >= LOST {
-            return Err(ReadError::corrupt("file content")
-                .at(offset.saturating_sub(LOST))
-                .found("a part whose place is lost, since its chain of clusters is damaged or was freed"));
-        }
-        Err(ReadError::past_end("file content", offset, widen(buf.len()), self.limit))
-    }
-
-    fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
-        let sound = range.truncate(self.limit.saturating_sub(range.start()));
-        if sound.is_empty() {
-            return Ok(Extent { range, origin: Origin::Unknown });
-        }
-        self.view.extent_at(sound)
-    }
+    Ok(stored::mapped(view, view.len(), stored::segments(runs, size), size)?)
 }
 
 /// Reads runs piece by piece; where a piece cannot be read, sector by sector.

@@ -7,9 +7,10 @@ use super::file_name::FileName;
 use super::layout::attribute_type;
 use super::record::Facts;
 use super::reparse::ReparsePoint;
-use super::security_descriptor::{SecurityDescriptor, spell_guid};
+use super::security_descriptor::SecurityDescriptor;
 use super::value::Value;
 use super::volume::Ntfs;
+use crate::guid::spell_guid;
 use crate::{Detail, DetailValue, Error, Result, Times};
 
 /// Longest security descriptor of a file's own.

@@ -84,17 +84,17 @@ mod tests {
         page
     }
 
-    fn told(pages: [Vec<u8>; 2]) -> Option<Family> {
+    fn told(pages: &[Vec<u8>; 2]) -> Option<Family> {
         problem(&Memory::new(pages.concat())).map(|error| error.family())
     }
 
     #[test]
     fn the_newer_page_counts() {
-        assert_eq!(told([page(1, 0, 0), page(2, 0xffff, 0)]), None);
-        assert_eq!(told([page(1, 0, 0), page(2, 0, 2)]), None);
-        assert_eq!(told([page(3, 0, 0), page(2, 0xffff, 2)]), Some(Family::Unsupported));
-        assert_eq!(told([vec![0xff; 4096], vec![0xff; 4096]]), None);
-        assert_eq!(told([vec![1; 4096], vec![1; 4096]]), Some(Family::Corrupt));
+        assert_eq!(told(&[page(1, 0, 0), page(2, 0xffff, 0)]), None);
+        assert_eq!(told(&[page(1, 0, 0), page(2, 0, 2)]), None);
+        assert_eq!(told(&[page(3, 0, 0), page(2, 0xffff, 2)]), Some(Family::Unsupported));
+        assert_eq!(told(&[vec![0xff; 4096], vec![0xff; 4096]]), None);
+        assert_eq!(told(&[vec![1; 4096], vec![1; 4096]]), Some(Family::Corrupt));
         assert_eq!(problem(&Memory::new(Vec::new())).map(|error| error.family()), None);
     }
 }

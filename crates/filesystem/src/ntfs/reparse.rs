@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(target(&link), Some(Target { path: br"..\file".to_vec(), shown: None }));
         let unix = point(LX_SYMLINK, b"\x02\0\0\0/etc/passwd");
         assert_eq!(target(&unix).unwrap().path, b"/etc/passwd");
-        let data = [b"\x03\0\0\0".to_vec(), utf16("Package\0Entry\0C:\\app.exe\0000\0")].concat();
+        let data = [b"\x03\0\0\0".to_vec(), utf16("Package\0Entry\0C:\\app.exe\x000\0")].concat();
         let app = target(&point(APP_EXECUTION_LINK, &data)).unwrap();
         assert_eq!((app.path.as_slice(), app.shown.as_deref()), (&b"C:\\app.exe"[..], Some("Package")));
         assert_eq!(target(&point(WOF, &[0; 24])), None);
