@@ -163,8 +163,11 @@ fn compare(
                     assert!(part == &image[index(offset)..][..part.len()], "file {}", record.metadata.id.0);
                     stored += 1;
                 }
-                // Only what lies in inodes has no place of its own.
-                _ => assert!(matches!(record.content, Content::Inline(_))),
+                Origin::Encoded { .. } => assert!(matches!(record.content, Content::Encoded(_))),
+                // Only what lies in inodes, and was mended there, has no place of its own.
+                Origin::Unknown => {
+                    assert!(matches!(record.content, Content::Inline(_) | Content::Encoded(_)));
+                }
             }
         }
     }
@@ -200,8 +203,13 @@ fn listing(fs: &dyn FileSystem) -> Vec<(Vec<u8>, u64, u32)> {
                 found.push((entry.name, entry.id.0, 0));
             }
         } else if record.metadata.kind == FileKind::Regular && record.metadata.size < 1 << 24 {
-            let content = fs.open_record(&record, Stream::Data).expect("content");
-            let sum = crc32c::crc32c(&content.read_all(1 << 24).expect("bytes"));
+            let sum = match fs.open_record(&record, Stream::Data) {
+                Ok(content) => crc32c::crc32c(&content.read_all(1 << 24).expect("bytes")),
+                Err(error) => {
+                    assert_eq!(error.family(), vminspect_bytes::Family::Unsupported, "{error}");
+                    0
+                }
+            };
             found.push((Vec::new(), record.metadata.id.0, sum));
         }
     }
@@ -213,6 +221,10 @@ fn what_does_not_exist_is_an_error() {
     for name in images() {
         let (_, fs) = open(name);
         for id in [0, u64::from(u32::MAX), u64::MAX] {
+            // NTFS counts from 0, which is its table of records.
+            if id == 0 && fs.record(FileId(id)).is_ok_and(|record| fs.is_internal(&record)) {
+                continue;
+            }
             assert!(fs.metadata(FileId(id)).is_err());
             assert!(fs.record(FileId(id)).is_err());
             assert!(fs.entries(FileId(id)).is_err());

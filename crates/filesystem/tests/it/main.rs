@@ -4,6 +4,7 @@ mod conformance;
 mod corpus;
 mod corpus_exfat;
 mod corpus_fat;
+mod corpus_ntfs;
 mod damage;
 mod fixtures;
 mod ntfs_compression;

@@ -148,6 +148,8 @@ struct Case {
     deleted: Vec<(Vec<u8>, u64, bool)>,
     /// Content of compressed files, by path.
     plain: HashMap<Vec<u8>, String>,
+    /// How many paths lead to a record.
+    links: HashMap<u64, u32>,
 }
 
 impl Case {
@@ -160,10 +162,14 @@ impl Case {
             let columns: Vec<&str> = line.split('\t').collect();
             (hex::decode(columns[0]).unwrap(), columns[2].to_owned())
         };
+        let rows: Vec<Row> = read("tsv").unwrap().lines().map(Row::parse).collect();
+        let mut links = HashMap::new();
+        rows.iter().for_each(|row| *links.entry(row.record).or_default() += 1);
         Self {
             name: name.to_owned(),
             volume,
-            rows: read("tsv").unwrap().lines().map(Row::parse).collect(),
+            rows,
+            links,
             records: read("records").unwrap().lines().map(RecordRow::parse).collect(),
             deleted: read("deleted").unwrap().lines().map(deleted).collect(),
             plain: read("plain").unwrap_or_default().lines().map(plain).collect(),
@@ -260,8 +266,7 @@ impl Case {
 
     /// The short name of a file is a link to the format, and none to a person.
     fn compare_links(&self, row: &Row, metadata: &Metadata, report: &mut Report<'_>) {
-        let paths = self.rows.iter().filter(|other| other.record == row.record).count();
-        report.equal("links", metadata.links, u32::try_from(paths).unwrap());
+        report.equal("links", metadata.links, self.links[&row.record]);
         assert!(row.kind == "directory" || row.links >= metadata.links, "ntfs-3g counts short names, too");
     }
 
@@ -428,6 +433,7 @@ fn compare_streams(fs: &dyn FileSystem, row: &Row, record: &Record, report: &mut
         }
         found.push((stream.name.clone(), stream.size, digest));
     }
+    found.sort();
     report.equal("streams", &found, &row.streams);
 }
 
@@ -593,6 +599,19 @@ committed! {
     a_table_in_many_runs "mft-runs";
     a_table_with_an_attribute_list "mft-list";
     a_file_in_thousands_of_runs_and_one_with_many_names "runs";
+}
+
+#[test]
+fn streams_are_sorted_by_name() {
+    for name in ["cluster-4k", "sectors-4k"] {
+        let case = Case::committed(name);
+        let fs = vminspect_filesystem::open(case.volume.clone()).unwrap().unwrap();
+        let mut report = Report { case: name, lines: Vec::new(), path: Vec::new() };
+        for record in scan(&*fs, &mut report).into_values() {
+            let names: Vec<&[u8]> = record.streams.iter().map(|stream| stream.name.as_slice()).collect();
+            assert!(names.is_sorted(), "{name}, record {}", number(record.metadata.id));
+        }
+    }
 }
 
 #[test]
