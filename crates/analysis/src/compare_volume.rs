@@ -355,7 +355,12 @@ impl Comparing<'_> {
             .filter_map(|(x, y, evidence)| {
                 let ((before, old), (after, new)) = (deleted.get(x)?, created.get(y)?);
                 let (access_times, mut problems) = (self.context.options.access_times, Vec::new());
-                let metadata = metadata_changes((a, *old), (b, *new), access_times, &mut problems);
+                // A stream has no metadata besides its owner's, which is told with the owner.
+                let metadata = if before.stream || after.stream {
+                    Vec::new()
+                } else {
+                    metadata_changes((a, *old), (b, *new), access_times, &mut problems)
+                };
                 problems.iter().for_each(|problem| self.add_unreadable(&after.path.bytes, problem, coverage));
                 Some(Renamed { before: before.clone(), after: after.clone(), evidence, metadata })
             })

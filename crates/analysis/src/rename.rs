@@ -28,10 +28,14 @@ pub(crate) fn find_renames(
         by_id.entry(candidate.file).or_default().push(position);
     }
     for (position, candidate) in deleted.iter().enumerate() {
-        let same = by_id.get_mut(&candidate.file).filter(|list| !list.is_empty());
+        let alike = |other: &usize| {
+            created.get(*other).is_some_and(|other| stream_name(candidate) == stream_name(other))
+        };
+        let same =
+            by_id.get_mut(&candidate.file).and_then(|list| Some((list.iter().rposition(alike)?, list)));
         match same {
-            Some(list) if is_same_file(before, after, candidate.file) => {
-                let other = list.pop().unwrap_or(usize::MAX);
+            Some((at, list)) if is_same_file(before, after, candidate.file) => {
+                let other = list.remove(at);
                 if let Some(taken) = taken.get_mut(other) {
                     *taken = true;
                     renames.push((position, other, Evidence::SameFile));
@@ -67,6 +71,11 @@ pub(crate) fn find_renames(
     renames
 }
 
+/// The name of a stream, whose id may mean another of the same file on the other disk; `None` of a file.
+fn stream_name<'a>(candidate: &Candidate<'a>) -> Option<&'a [u8]> {
+    candidate.facts.stream.then(|| candidate.facts.path.bytes.rsplit(|byte| *byte == b':').next())?
+}
+
 /// Deleted and created files with one content.
 #[derive(Default)]
 struct Group {
@@ -89,5 +98,47 @@ fn is_same_file(before: &dyn FileSystem, after: &dyn FileSystem, file: FileId) -
         (Ok(x), Ok(_)) if x.generation == 0 && x.times.created.is_none() => false,
         (Ok(x), Ok(y)) => identity(x) == identity(y),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::GuestPath;
+    use crate::mock::{File, Mock};
+    use vminspect_filesystem::NameEncoding;
+
+    fn facts(path: &str, stream: bool) -> FileFacts {
+        FileFacts {
+            path: GuestPath::new(path.as_bytes().to_vec(), NameEncoding::Wtf8),
+            kind: FileKind::Regular,
+            size: 1,
+            digests: None,
+            file_type: None,
+            target: None,
+            orphan: false,
+            stream,
+            deleted: None,
+            problem: None,
+            zone: None,
+        }
+    }
+
+    #[test]
+    fn streams_move_with_their_file_but_are_not_one_for_having_its_id() {
+        let disk = Mock::new(&[
+            (1, File::directory(&[("f", 2)])),
+            (2, File::regular("x").with("one", "1").with("two", "2")),
+        ]);
+        let stream = FileId(2 + (1 << 32));
+        let old = [facts(r"C:\f", false), facts(r"C:\f:one", true), facts(r"C:\f:gone", true)];
+        let new = [facts(r"C:\g", false), facts(r"C:\g:new", true), facts(r"C:\g:one", true)];
+        let candidates = |list: &'static [FileFacts]| -> Vec<Candidate<'static>> {
+            let ids = [FileId(2), stream, stream];
+            list.iter().zip(ids).map(|(facts, file)| Candidate { facts, file }).collect()
+        };
+        let (old, new) = (candidates(Box::leak(Box::new(old))), candidates(Box::leak(Box::new(new))));
+        let renames = find_renames(&disk, &old, &disk, &new, &|_, _| false);
+        assert_eq!(renames, [(0, 0, Evidence::SameFile), (1, 2, Evidence::SameFile)]);
     }
 }

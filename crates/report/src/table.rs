@@ -157,6 +157,7 @@ impl<W: Write> Sections<'_, W> {
     }
 
     fn changes(&mut self, changes: &[FieldChange]) -> io::Result<()> {
+        let width = changes.iter().map(|change| change.field.width()).max().unwrap_or(0).clamp(10, 24);
         for change in changes {
             let before = value::one_line(&change.field, &change.before);
             let after = value::one_line(&change.field, &change.after);
@@ -164,7 +165,7 @@ impl<W: Write> Sections<'_, W> {
                 if value.is_empty() { "(none)".to_owned() } else { escape::terminal(value).into_owned() }
             };
             let field = escape::terminal(&change.field);
-            writeln!(self.out, "      {} {} -> {}", pad(&field, 10), text(&before), text(&after))?;
+            writeln!(self.out, "      {} {} -> {}", pad(&field, width), text(&before), text(&after))?;
         }
         Ok(())
     }
