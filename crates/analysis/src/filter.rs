@@ -86,13 +86,13 @@ impl Patterns {
         if patterns.is_empty() {
             return Ok(None);
         }
-        let windows = Globs::windows(patterns)?;
-        // What ends with a backslash, or has one in brackets, can only be meant for Windows.
-        let unix = match Globs::unix(patterns) {
-            Err(_) if patterns.iter().any(|pattern| pattern.contains('\\')) => {
-                Globs::new(&[], false, |_| true)?
-            }
-            globs => globs?,
+        // A pattern with a backslash may be meant, and make sense, for one kind of guest alone.
+        let none = || Globs::new(&[], false, |_| true);
+        let (unix, windows) = match (Globs::unix(patterns), Globs::windows(patterns)) {
+            (Ok(unix), Ok(windows)) => (unix, windows),
+            (Ok(unix), Err(_)) if patterns.iter().any(|pattern| pattern.contains('\\')) => (unix, none()?),
+            (Err(_), Ok(windows)) => (none()?, windows),
+            (Err(error), _) | (_, Err(error)) => return Err(error),
         };
         Ok(Some(Self { unix, windows }))
     }

@@ -39,7 +39,7 @@ impl fmt::Display for Error {
             Self::NotFound(path) if !path.starts_with(['/', '\\']) && !path.contains(':') => {
                 write!(
                     f,
-                    "{path} does not exist in the guest; its paths begin with /, or with a volume: vol1:/"
+                    "{path} does not exist in the guest; paths are whole: /file or C:\\file, or with a volume, vol1:/file"
                 )
             }
             Self::NotFound(path) => write!(f, "{path} does not exist in the guest"),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use vminspect_analysis::status::{FileStatus, HostPlace, PieceStatus};
 use vminspect_bytes::Timestamp;
-use vminspect_filesystem::{Allocation, DetailValue, Metadata};
+use vminspect_filesystem::{Allocation, DetailValue, FileId, Metadata};
 
 use crate::attribute;
 use crate::table::{Colour, Paint, pad, shown, size};
@@ -227,13 +227,24 @@ pub fn text<W: Write>(mut out: W, status: &FileStatus, colour: bool) -> io::Resu
     out.flush()
 }
 
+/// An id as those who know the format would say it: that of NTFS holds the number of a record, how many files had
+/// it before, and the number of a stream.
+fn id_text(format: &str, id: FileId) -> String {
+    if format != "ntfs" {
+        return id.0.to_string();
+    }
+    let (record, sequence, stream) = (id.0 & 0xffff_ffff, (id.0 >> 32) & 0xffff, id.0 >> 48);
+    let stream = if stream == 0 { String::new() } else { format!(", stream {stream}") };
+    format!("{} (record {record}, sequence {sequence}{stream})", id.0)
+}
+
 /// Names and values, one a line.
 fn lines(status: &FileStatus) -> Vec<(String, String)> {
     let metadata = &status.metadata;
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
     line("volume", format!("vol{}, {}", status.volume, status.format));
-    line("id", metadata.id.0.to_string());
+    line("id", id_text(status.format, metadata.id));
     line("kind", metadata.kind.as_str().replace('_', " "));
     if metadata.allocation != Allocation::Allocated {
         line("allocation", allocation(metadata.allocation).to_owned());
@@ -244,8 +255,10 @@ fn lines(status: &FileStatus) -> Vec<(String, String)> {
     }
     line("stored as", status.storage.to_owned());
     line("links", metadata.links.to_string());
-    line("mode", format!("{:04o}", metadata.mode & 0o7777));
-    line("uid, gid", format!("{}, {}", metadata.uid, metadata.gid));
+    if metadata.mode != 0 {
+        line("mode", format!("{:04o}", metadata.mode & 0o7777));
+        line("uid, gid", format!("{}, {}", metadata.uid, metadata.gid));
+    }
     for (name, at) in times(metadata) {
         at.into_iter().for_each(|at| line(name, time::iso(at)));
     }
@@ -261,7 +274,8 @@ fn lines(status: &FileStatus) -> Vec<(String, String)> {
     line("generation", metadata.generation.to_string());
     line("record at", format!("byte {} of the volume, {} bytes", status.record.start(), status.record.len()));
     for name in &status.names {
-        line("name", format!("{} in directory {}", name.name.to_text().0, name.parent.0));
+        let parent = id_text(status.format, name.parent);
+        line("name", format!("{} in directory {parent}", name.name.to_text().0));
     }
     for detail in &status.details {
         line(detail.field, detail_text(&detail.value));

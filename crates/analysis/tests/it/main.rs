@@ -5,6 +5,7 @@ mod damaged;
 mod provenance;
 mod truth;
 mod unreadable;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::io::Write;

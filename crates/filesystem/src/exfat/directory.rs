@@ -1,6 +1,7 @@
 //! Directories: entries of 32 bytes, and the sets that they form.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, ReadAt, ReadError};
@@ -13,13 +14,13 @@ use super::layout::{
 use super::widen;
 use crate::{Content, Entries, Entry, Error, FileKind, Place, Record, Result, Run};
 
-/// Bytes that are read at once.
-const WINDOW: u64 = 64 << 10;
+/// Bytes that are read at once of a directory that is read as a whole.
+pub(super) const WINDOW: u64 = 64 << 10;
 /// Bytes that are given up together where they cannot be read.
 const SECTOR: u64 = 512;
 
 /// Where the entries of a directory of `size` bytes lie, in order, as far as that is known.
-pub(super) fn stretches(runs: &[Run], size: u64) -> SmallVec<[ByteRange; 2]> {
+pub(super) fn stretches(runs: &[Run], size: u64) -> Arc<[ByteRange]> {
     runs.iter()
         .filter(|run| run.start < size && !super::fat::is_lost(run.place))
         .filter_map(|run| match run.place {
@@ -34,7 +35,9 @@ pub(super) fn stretches(runs: &[Run], size: u64) -> SmallVec<[ByteRange; 2]> {
 /// Reads the entries of a directory one after the other.
 pub(super) struct Slots<'a> {
     view: &'a dyn ReadAt,
-    stretches: SmallVec<[ByteRange; 2]>,
+    stretches: Arc<[ByteRange]>,
+    /// Bytes that are read at once.
+    reach: u64,
     /// The stretch that comes next, and the byte in it.
     next: usize,
     position: u64,
@@ -45,13 +48,23 @@ pub(super) struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    pub(super) fn new(view: &'a dyn ReadAt, stretches: SmallVec<[ByteRange; 2]>) -> Self {
+    pub(super) fn new(view: &'a dyn ReadAt, stretches: Arc<[ByteRange]>) -> Self {
         let position = stretches.first().map_or(0, |stretch| stretch.start());
-        Self { view, stretches, next: 0, position, window: Vec::new(), window_start: 0, careful_until: 0 }
+        Self {
+            view,
+            stretches,
+            reach: WINDOW,
+            next: 0,
+            position,
+            window: Vec::new(),
+            window_start: 0,
+            careful_until: 0,
+        }
     }
 
-    /// Goes to a byte of a stretch.
-    pub(super) fn seek(&mut self, stretch: usize, position: u64) {
+    /// Goes to a byte of a stretch, of which about `reach` bytes will be wanted.
+    pub(super) fn seek(&mut self, stretch: usize, position: u64, reach: u64) {
+        self.reach = reach.clamp(SECTOR, WINDOW);
         self.next = stretch;
         self.position = position;
     }
@@ -88,10 +101,10 @@ impl<'a> Slots<'a> {
     fn fill(&mut self, stretch: ByteRange) -> Result<(), ReadError> {
         let left = stretch.end().saturating_sub(self.position);
         if self.position >= self.careful_until {
-            if self.read(left.min(WINDOW)).is_ok() {
+            if self.read(left.min(self.reach)).is_ok() {
                 return Ok(());
             }
-            self.careful_until = self.position.saturating_add(left.min(WINDOW));
+            self.careful_until = self.position.saturating_add(left.min(self.reach));
         }
         let piece = SECTOR.saturating_sub(self.position & SECTOR.saturating_sub(1)).min(left);
         let first = match self.read(piece) {

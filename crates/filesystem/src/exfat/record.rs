@@ -15,6 +15,9 @@ use crate::{Allocation, Content, Error, FileId, FileKind, Metadata, Record, Resu
 /// The root directory, which no entry describes. Entries lie behind the boot sector, so no file has its id.
 pub(super) const ROOT: FileId = FileId(1);
 
+/// Bytes that hold most sets.
+const MOST_SETS: u64 = 640;
+
 /// A set of entries, with the directory that it is in.
 pub(super) struct Found<'a> {
     pub(super) set: EntrySet,
@@ -51,7 +54,7 @@ impl Exfat {
         let tree = self.tree();
         let stretch = tree.locate(place).ok_or_else(missing)?;
         let directory = tree.directory(stretch.directory).ok_or_else(missing)?;
-        match directory.items(&*self.view, stretch.index, place, true).next() {
+        match directory.items(&*self.view, (stretch.index, place), MOST_SETS, true).next() {
             Some(Item::Set(set)) if set.start() == place => self.found(set, directory).ok_or_else(missing),
             Some(Item::Failed(error)) => Err(error.into()),
             _ => Err(missing()),

@@ -14,6 +14,8 @@ use crate::{Allocation, Record, Result, Scan, ScanUnit};
 const UNIT: u64 = 256 << 10;
 /// Bytes of an entry.
 const ENTRY: u64 = 32;
+/// Bytes of most sets.
+const SET: u64 = 20 * ENTRY;
 /// Bytes of the longest set.
 const LONGEST_SET: u64 = 256 * ENTRY;
 const _: () = assert!(ENTRY_SIZE == 32 && MOST_SECONDARY == 255);
@@ -96,7 +98,8 @@ impl Exfat {
     ) {
         let area = directory.area(stretch.index, deleted);
         let start = self.back_up(part.start(), area);
-        let mut items = directory.items(&*self.view, stretch.index, start, deleted);
+        let reach = part.end().saturating_sub(start).saturating_add(SET);
+        let mut items = directory.items(&*self.view, (stretch.index, start), reach, deleted);
         loop {
             let (index, position) = items.at();
             if index != stretch.index || position >= part.end() {

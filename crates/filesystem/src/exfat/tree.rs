@@ -2,6 +2,7 @@
 //! nor where its set goes on at the end of a cluster, so that all directories have to be known.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError};
@@ -18,7 +19,7 @@ pub(super) struct Directory {
     /// Where its own entries lie, which say where its content does.
     pub(super) named_at: SmallVec<[ByteRange; 2]>,
     /// Its content, in order.
-    pub(super) stretches: SmallVec<[ByteRange; 2]>,
+    pub(super) stretches: Arc<[ByteRange]>,
     /// Stretch and byte of the first entry that was never used.
     end: (usize, u64),
     /// Whether it is in use.
@@ -38,16 +39,16 @@ impl Directory {
         }
     }
 
-    /// Its entries from a byte of a stretch on.
+    /// Its entries from a byte of a stretch on, of which about `reach` bytes will be wanted.
     pub(super) fn items<'a>(
         &self,
         view: &'a dyn ReadAt,
-        stretch: usize,
-        position: u64,
+        (stretch, position): (usize, u64),
+        reach: u64,
         whole: bool,
     ) -> Items<'a> {
-        let mut slots = Slots::new(view, self.stretches.clone());
-        slots.seek(stretch, position);
+        let mut slots = Slots::new(view, Arc::clone(&self.stretches));
+        slots.seek(stretch, position, reach);
         let items = Items::new(slots, whole || !self.live);
         let past_end = self.live && (stretch, position) >= self.end;
         if past_end { items.ended() } else { items }
@@ -75,7 +76,7 @@ pub(super) struct Tree {
 struct Named {
     id: FileId,
     named_at: SmallVec<[ByteRange; 2]>,
-    stretches: SmallVec<[ByteRange; 2]>,
+    stretches: Arc<[ByteRange]>,
     live: bool,
 }
 
@@ -146,7 +147,7 @@ impl Walk<'_> {
     fn directory(&mut self, named: Named) {
         let Named { id, named_at, stretches, live } = named;
         let at = named_at.first().map_or(0, |range| range.start());
-        let stretches = self.claim(stretches, live, at);
+        let stretches = self.claim(&stretches, live, at);
         if stretches.is_empty() || !(live || self.is_plausible(&stretches)) {
             return;
         }
@@ -157,7 +158,7 @@ impl Walk<'_> {
         }
         let mut end = (stretches.len(), 0);
         let view = &*self.fs.view;
-        for item in Items::new(Slots::new(view, stretches.clone()), !live) {
+        for item in Items::new(Slots::new(view, Arc::clone(&stretches)), !live) {
             match item {
                 Item::Set(set) if set.is_directory() => self.name(&set, live && set.live),
                 Item::End(stretch, byte) => end = (stretch, byte),
@@ -181,14 +182,9 @@ impl Walk<'_> {
     }
 
     /// The stretches that no other directory has.
-    fn claim(
-        &mut self,
-        stretches: SmallVec<[ByteRange; 2]>,
-        live: bool,
-        at: u64,
-    ) -> SmallVec<[ByteRange; 2]> {
-        let mut own = SmallVec::new();
-        for stretch in stretches {
+    fn claim(&mut self, stretches: &Arc<[ByteRange]>, live: bool, at: u64) -> Arc<[ByteRange]> {
+        let mut own = Vec::new();
+        for stretch in stretches.iter().copied() {
             let free = self.free_part(stretch);
             if !free.is_empty() {
                 own.push(free);
@@ -202,7 +198,7 @@ impl Walk<'_> {
                 break;
             }
         }
-        own
+        own.into()
     }
 
     /// The part of a stretch before anything that is claimed.
@@ -216,8 +212,8 @@ impl Walk<'_> {
     }
 
     /// Whether clusters that a deleted directory had still hold entries.
-    fn is_plausible(&self, stretches: &SmallVec<[ByteRange; 2]>) -> bool {
-        let first = Slots::new(&*self.fs.view, stretches.clone()).next_slot();
+    fn is_plausible(&self, stretches: &Arc<[ByteRange]>) -> bool {
+        let first = Slots::new(&*self.fs.view, Arc::clone(stretches)).next_slot();
         matches!(first, Some(Ok(slot)) if slot.used_type() == FILE)
     }
 }

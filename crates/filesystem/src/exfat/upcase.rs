@@ -18,6 +18,11 @@ pub(super) struct UpcaseTable {
 }
 
 impl UpcaseTable {
+    /// A table without entries: every unit is its own upper case.
+    pub(super) fn empty() -> Self {
+        Self { units: Box::default(), sum: 0 }
+    }
+
     /// The table that stands in for a damaged one: the simple upper case of Unicode, as far as it is one unit.
     pub(super) fn unicode() -> Self {
         let upper = |unit: u16| {

@@ -47,7 +47,7 @@ impl Exfat {
             view: volume,
             geometry,
             bitmap: AllocationBitmap::default(),
-            upcase: UpcaseTable::unicode(),
+            upcase: UpcaseTable::empty(),
             upcase_stands_in: true,
             label: None,
             guid: None,
@@ -156,6 +156,7 @@ impl Exfat {
                 self.upcase_stands_in = false;
             }
             Err(error) => {
+                self.upcase = UpcaseTable::unicode();
                 self.problems.push(error.advice("names are compared by the upper case of Unicode").into());
             }
         }

@@ -105,11 +105,15 @@ impl Iterator for Slots<'_> {
                 return Some(Ok(slot));
             }
             self.position = 0;
-            match self.pieces.next(&mut self.bytes)? {
-                Ok(place) => self.place = place,
-                Err(error) => {
+            match self.pieces.next(&mut self.bytes) {
+                Some(Ok(place)) => self.place = place,
+                Some(Err(error)) => {
                     self.bytes.clear();
                     return Some(Err(error));
+                }
+                None => {
+                    self.bytes.clear();
+                    return None;
                 }
             }
         }

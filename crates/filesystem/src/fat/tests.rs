@@ -324,3 +324,19 @@ fn equal_bytes_at_equal_places_are_equal_records() {
         assert!(compared > 1000, "{name}: {compared}");
     }
 }
+
+#[test]
+fn a_directory_that_ends_within_a_long_name_ends() {
+    let mut bytes = image("fat12");
+    let fs = open(&bytes);
+    let Root::Area(area) = fs.boot.geometry.root else { panic!("FAT12") };
+    let (start, end) =
+        (usize::try_from(area.start()).expect("small"), usize::try_from(area.end()).expect("small"));
+    for slot in bytes[start..end].chunks_exact_mut(32) {
+        slot.fill(b'A');
+        slot[11] = super::layout::ATTR_LONG_NAME;
+    }
+    let fs = open(&bytes);
+    assert!(fs.entries(ROOT).expect("entries").count() < 10_000);
+    assert_eq!(fs.deleted_entries(ROOT).expect("entries").count(), 0);
+}

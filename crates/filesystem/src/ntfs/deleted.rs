@@ -6,6 +6,9 @@ use super::record::stored_runs;
 use super::volume::Ntfs;
 use crate::{Place, Record};
 
+/// Clusters of one file that are looked up. A hostile file may claim all of a huge volume.
+const MOST_CLUSTERS: u64 = 1 << 24;
+
 impl Ntfs {
     /// Adds to the record of a deleted file how much of its content other files have by now.
     pub(super) fn check_overwritten(&self, record: &mut Record) {
@@ -15,7 +18,7 @@ impl Ntfs {
         for run in std::iter::once(&record.content).chain(streams).flat_map(stored_runs) {
             let Place::Volume(place) = run.place else { continue };
             let first = place.checked_div(cluster.bytes()).unwrap_or(0);
-            let count = cluster.clusters(run.length);
+            let count = cluster.clusters(run.length).min(MOST_CLUSTERS.saturating_sub(all));
             if !self.geometry.contains(first, count) {
                 continue;
             }
@@ -27,7 +30,10 @@ impl Ntfs {
             record.problems.push(
                 ReadError::corrupt("deleted file")
                     .at(record.place.start())
-                    .expected(format!("its {all} clusters free"))
+                    .expected(format!(
+                        "its {all} clusters free{}",
+                        if all < MOST_CLUSTERS { "" } else { " (no more were looked up)" }
+                    ))
                     .found(format!("{used} that are in use by now, so that what they held is overwritten"))
                     .into(),
             );

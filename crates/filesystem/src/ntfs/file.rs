@@ -69,6 +69,7 @@ impl<'a> File<'a> {
             }
         }
         file.parts.sort_by(|x, y| order(&x.attribute).cmp(&order(&y.attribute)));
+        file.check_list(&list);
         file
     }
 
@@ -94,6 +95,35 @@ impl<'a> File<'a> {
         others.sort_unstable();
         others.dedup();
         others
+    }
+
+    /// Reports attributes that the list names and that are not where it says.
+    fn check_list(&mut self, list: &AttributeList) {
+        for entry in list.entries().filter_map(Result::ok) {
+            let key = (entry.type_code, entry.name, entry.lowest_vcn);
+            let first = self.parts.partition_point(|part| order(&part.attribute) < key);
+            let mut same = self
+                .parts
+                .get(first..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|part| order(&part.attribute) == key);
+            if same.any(|part| part.record.number == entry.reference.record) {
+                continue;
+            }
+            let error = damaged_record(self.header.number, self.header.place);
+            self.problems.push(
+                error
+                    .expected(format!(
+                        "an attribute of type {:#x} in MFT record {}",
+                        key.0, entry.reference.record.0
+                    ))
+                    .found("none there, though the attribute list names it"),
+            );
+            if self.problems.len() > MOST_PROBLEMS {
+                return;
+            }
+        }
     }
 
     fn read_extensions(&mut self, fs: &Ntfs, others: &[Reference], extensions: &mut Extensions) {

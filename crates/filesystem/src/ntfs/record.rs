@@ -149,6 +149,10 @@ pub(super) fn stream_parts<'a>(file: &File<'a>) -> Vec<SmallVec<[Part<'a>; 2]>> 
             _ => streams.push(SmallVec::from_slice(&[*part])),
         }
     }
+    if streams.len() > 1 {
+        // Records have them in the order of the volume's upper case.
+        streams.sort_by_cached_key(|parts| parts.first().map(|first| first.attribute.name_wtf8()));
+    }
     streams
 }
 

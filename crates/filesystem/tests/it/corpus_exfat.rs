@@ -104,7 +104,7 @@ fn a_partition_of_linux_is_read() {
     let seconds = |time: Option<vminspect_bytes::Timestamp>| time.expect("a time").seconds();
     let midnight = 1_642_550_400;
     assert_eq!(seconds(file.modified), midnight + 21 * 3600 + 12 * 60 + 28);
-    assert_eq!(seconds(file.created), midnight + 18 * 3600 + 18 * 60 + 20);
+    assert_eq!(seconds(file.created), midnight + 18 * 3600 + 18 * 60 + 21);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod damage;
 mod namespace;
 mod system;
+mod windows;
 
 use std::path::{Path, PathBuf};
 

@@ -33,10 +33,9 @@ fn a_system_with_mounts() {
     assert_eq!(covered[5], [b"/data"]);
     let content: Vec<_> =
         guest.volumes().iter().map(|volume| volume.content.map(|content| content.name)).collect();
-    assert_eq!((content[0], content[3], content[7]), (Some("vfat"), Some("swap"), None));
+    assert_eq!((content[0], content[3], content[7]), (None, Some("swap"), None));
 }
 
-/// What a newer version of the tool reads of it may be more, so only the rest is certain.
 #[test]
 fn what_is_not_read_is_told() {
     let problems = problems(&open("guest/mounted.qcow2"));
@@ -46,13 +45,7 @@ fn what_is_not_read_is_told() {
     assert_eq!(of("/lost").len(), 1);
     assert_eq!(of("/lost")[0].1, "unsupported");
     assert!(of("/lost")[0].2.contains("/dev/mapper/vg-lost"), "{problems:?}");
-    let drivers = vminspect_filesystem::DRIVERS;
-    if !drivers.iter().any(|driver| driver.name.contains("fat")) {
-        let problem = &of("vol1:")[0].2;
-        assert!(problem.starts_with("unsupported filesystem: expected ext"), "{problem}");
-        assert!(problem.ends_with("found vfat, mounted at /boot/efi"), "{problem}");
-        assert_eq!(problems.len(), 3, "{problems:?}");
-    }
+    assert_eq!(problems.len(), 2, "{problems:?}");
 }
 
 #[test]

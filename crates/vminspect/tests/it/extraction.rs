@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::tool::{AFTER, BEFORE, run};
+use crate::tool::{AFTER, BEFORE, WINDOWS_AFTER, run};
 
 fn manifest(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
@@ -30,6 +30,31 @@ fn a_directory_is_extracted_with_a_manifest() {
     for entry in manifest.iter().filter(|entry| entry["kind"] == "symlink") {
         assert!(entry["target"].is_string() && entry["file"].is_null(), "{entry}");
     }
+}
+
+#[test]
+fn streams_and_deleted_files_of_windows_are_extracted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let into = scratch.path().join("into");
+    let target = into.to_str().unwrap();
+    let arguments = ["-q", "extract", WINDOWS_AFTER, r"c:\Users\anna\Documents", "--recover", "-o", target];
+    run(arguments).code(0);
+    let manifest = manifest(&into.join("extracted.jsonl"));
+    let file = |end: &str| {
+        let found = manifest.iter().find(|entry| entry["path"].as_str().unwrap().ends_with(end));
+        let file = found.unwrap_or_else(|| panic!("{end}: {manifest:?}"))["file"].as_str().unwrap();
+        fs::read(into.join(file)).unwrap()
+    };
+    assert_eq!(file(r"\report.txt:summary"), b"another stream");
+    assert_eq!(file(r"\NOTES.TXT"), b"call back on Monday\r\n");
+    assert_eq!(file(r"\secret.docx").len(), 6000);
+    assert_eq!(file(r"\plan.docx").len(), 5000);
+    let deleted: Vec<_> = manifest.iter().filter(|entry| entry["deleted_file"].is_string()).collect();
+    assert_eq!(deleted.len(), 2);
+    assert!(deleted.iter().all(|entry| entry["sha1"].is_string()));
+    let raw = run(["cat", "--raw", WINDOWS_AFTER, r"C:\Windows\Logs\setup.log"]).code(0).out;
+    let plain = run(["cat", WINDOWS_AFTER, r"C:\Windows\Logs\setup.log"]).code(0).out;
+    assert!(plain.starts_with(b"step 0 done\r\n") && raw != plain);
 }
 
 fn walk(directory: &Path) -> Vec<std::path::PathBuf> {

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::tool::{AFTER, BEFORE, root, run};
+use crate::tool::{AFTER, BEFORE, WINDOWS_AFTER, WINDOWS_BEFORE, root, run};
 
 /// Each case: the name of its file under `tests/golden`, and the arguments.
 const CASES: &[(&str, &[&str])] = &[
@@ -21,6 +21,15 @@ const CASES: &[(&str, &[&str])] = &[
     ("compare.csv", &["compare", "--format", "csv", BEFORE, AFTER]),
     ("compare.table", &["compare", "--format", "table", BEFORE, AFTER]),
     ("os-release", &["cat", AFTER, "/etc/os-release"]),
+    ("stat.txt", &["stat", AFTER, "/etc/passwd"]),
+    ("windows_info.txt", &["info", WINDOWS_AFTER]),
+    ("windows_list.json", &["list", "-s", "--streams", "--deleted", WINDOWS_AFTER]),
+    ("windows_list.csv", &["list", "--streams", "--match", r"\Users\**", "--format", "csv", WINDOWS_AFTER]),
+    ("windows_list.table", &["list", "--streams", "--deleted", "--format", "table", WINDOWS_AFTER]),
+    ("windows_compare.json", &["compare", "-s", WINDOWS_BEFORE, WINDOWS_AFTER]),
+    ("windows_compare.table", &["compare", "--format", "table", WINDOWS_BEFORE, WINDOWS_AFTER]),
+    ("windows_stat.txt", &["stat", WINDOWS_AFTER, r"c:\users\anna\documents\report.txt"]),
+    ("windows_stat.json", &["stat", "--format", "json", WINDOWS_AFTER, r"C:\Windows\Logs\setup.log"]),
 ];
 
 #[test]
