@@ -20,9 +20,9 @@ pub(super) struct Mounter {
     unknown: &'static [&'static str],
 }
 
-/// What only POSIX filesystems record.
+/// What only POSIX filesystems record, and links, of which ntfs-3g counts short names too.
 const POSIX: &[&str] =
-    &["mode", "uid", "gid", "inode", "rdev", "flags", "project", "generation", "target", "xattrs"];
+    &["mode", "uid", "gid", "inode", "links", "rdev", "flags", "project", "generation", "target", "xattrs"];
 
 impl Mounter {
     /// Who can mount `format` here. Nobody can mount FAT.
@@ -39,19 +39,20 @@ impl Mounter {
                 unknown: POSIX,
             },
             "exfat" => {
-                Self { name: "exfat-fuse", kind: "exfat-fuse", options: "ro", unknown: POSIX_AND_TIMES }
+                Self { name: "exfat-fuse", kind: "exfat-fuse", options: "ro", unknown: POSIX_AND_CTIME }
             }
             _ => return None,
         })
     }
 }
 
-/// exfat-fuse has one time for two of ours.
-const POSIX_AND_TIMES: &[&str] = &[
+/// exfat-fuse also has one time for two of ours.
+const POSIX_AND_CTIME: &[&str] = &[
     "mode",
     "uid",
     "gid",
     "inode",
+    "links",
     "rdev",
     "flags",
     "project",
@@ -59,7 +60,6 @@ const POSIX_AND_TIMES: &[&str] = &[
     "target",
     "xattrs",
     "ctime",
-    "links",
 ];
 
 /// Lists a volume of the flat disk at `disk` as it looks when it is mounted.

@@ -522,11 +522,14 @@ fn compare_names(fs: &dyn FileSystem, row: &RecordRow, record: &Record, report: 
             .filter_map(|(.., times)| times[index])
             .filter(|time| *time != 0)
             .collect();
-        // One name of several, or with seconds in 32 bits: where The Sleuth Kit is alone it says less.
-        if row.state == "used" {
-            report.equal(field, found, expected);
-        } else if !is_used && !expected.is_subset(&found) {
-            report.equal(field, found, expected);
+        // In free records The Sleuth Kit tells one name of several, and of records in two runs nothing can be said.
+        let agree = match row.state.as_str() {
+            "used" => found == expected,
+            "free" => expected.is_subset(&found),
+            _ => true,
+        };
+        if !agree {
+            report.say(field, format!("{found:?}, expected {expected:?}"));
         }
     }
 }
