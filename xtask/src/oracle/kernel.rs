@@ -80,6 +80,10 @@ pub(super) fn list(scratch: &Path, disk: &Path, volume: &Volume, mounter: &Mount
     let listing = capture(Command::new("python3").arg(kernel_listing()).arg(mount.0))?;
     let mut listing = Listing::parse(&String::from_utf8(listing)?)?;
     listing.forget(mounter.unknown);
+    if volume.format == "ntfs" {
+        // Its number is 0, with which nothing is listed.
+        listing.add_unknown("$MFT");
+    }
     Ok(listing)
 }
 

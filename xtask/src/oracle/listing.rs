@@ -69,20 +69,30 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Marks columns as unknown; where there are any, also the sizes and links of directories, which each reader
-    /// counts in its own way then.
+    /// Marks columns as unknown. Where there are any, also what such readers see in their own way: sizes and links of
+    /// directories, what links and devices are, and content that they cannot read.
     pub(super) fn forget(&mut self, columns: &[&str]) {
         if columns.is_empty() {
             return;
         }
         for values in self.0.values_mut() {
-            let is_directory = values.first().is_some_and(|kind| kind == "directory");
+            let own: &[&str] = match values.first().map(String::as_str) {
+                Some("regular") => &[],
+                Some("directory") => &["size", "links"],
+                _ => &["kind", "size", "links"],
+            };
             for (column, value) in COLUMNS.iter().zip(values) {
-                if columns.contains(column) || is_directory && matches!(*column, "size" | "links") {
+                if columns.contains(column) || own.contains(column) || value.starts_with('!') {
                     "-".clone_into(value);
                 }
             }
         }
+    }
+
+    /// Adds a path of which nothing is known, if it is not there.
+    pub(super) fn add_unknown(&mut self, path: &str) {
+        let path = path.bytes().map(|byte| format!("{byte:02x}")).collect();
+        self.0.entry(path).or_insert_with(|| vec!["-".to_owned(); COLUMNS.len()]);
     }
 
     /// How many paths there are.
@@ -182,6 +192,9 @@ mod tests {
         assert_eq!(one.differences(&other).len(), 1);
         other.forget(&["mode"]);
         assert!(one.differences(&other).is_empty());
+        let mut none = Listing::default();
+        none.add_unknown("a");
+        assert!(one.differences(&none).is_empty());
     }
 
     #[test]

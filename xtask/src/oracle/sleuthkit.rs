@@ -32,6 +32,7 @@ pub(super) fn list(scratch: &Path, disk: &Path, volume: &Volume) -> Result<Listi
     let mut listing = Listing::parse(&lines)?;
     if !matches!(source, Source::Folder(_)) {
         listing.forget(&["uid", "gid", "inode", "ctime", "target"]);
+        listing.add_unknown(".");
     }
     Ok(listing)
 }
