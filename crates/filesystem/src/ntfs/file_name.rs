@@ -67,6 +67,10 @@ impl<'a> FileName<'a> {
         self.raw.file_attributes.get() & FILE_NAME_IS_DIRECTORY != 0
     }
 
+    pub(super) fn file_attributes(&self) -> u32 {
+        self.raw.file_attributes.get()
+    }
+
     pub(super) fn times(&self) -> Times {
         Times {
             modified: time(self.raw.modified.get()),

@@ -50,6 +50,7 @@ mod security_descriptor;
 mod security_store;
 mod sid;
 mod standard_information;
+mod table;
 mod upcase;
 mod value;
 mod volume;
@@ -57,6 +58,8 @@ mod volume;
 use std::sync::Arc;
 
 use crate::driver::Driver;
+
+pub use table::{MftEntry, MftName, MftTable};
 
 /// The driver of volumes.
 pub const DRIVER: Driver = Driver {
