@@ -14,6 +14,7 @@
     )
 )]
 
+mod buffer_pool;
 mod driver;
 mod error;
 mod exercise;

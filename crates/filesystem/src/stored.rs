@@ -9,6 +9,15 @@ use crate::{Place, Run};
 /// A place that no volume has: it stands for content whose whereabouts are lost. Reading there fails.
 pub(crate) const LOST: u64 = 1 << 62;
 
+/// Whether what lies at `place` goes on where a run ends.
+pub(crate) fn continues(last: Run, place: Place) -> bool {
+    match (last.place, place) {
+        (Place::Volume(from), Place::Volume(next)) => from.checked_add(last.length) == Some(next),
+        (Place::Zero, Place::Zero) => true,
+        _ => false,
+    }
+}
+
 /// The segments of content of `size` bytes.
 pub(crate) fn segments(runs: &[Run], size: u64) -> Vec<Segment> {
     runs.iter()

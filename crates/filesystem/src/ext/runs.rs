@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, ReadError};
 
 use super::superblock::{BlockNumber, InodeNumber, Superblock};
-use crate::stored::LOST;
+use crate::stored::{LOST, continues};
 use crate::{Error, Place, Run};
 
 /// Problems of one inode after which its map is not followed any further.
@@ -108,13 +108,5 @@ impl<'a> Gather<'a> {
             return;
         }
         self.runs.push(Run { start, length, place });
-    }
-}
-
-fn continues(last: Run, place: Place) -> bool {
-    match (last.place, place) {
-        (Place::Volume(from), Place::Volume(next)) => from.saturating_add(last.length) == next,
-        (Place::Zero, Place::Zero) => true,
-        _ => false,
     }
 }

@@ -1,7 +1,5 @@
 //! Reading inode tables from one end to the other.
 
-use std::sync::{Mutex, PoisonError};
-
 use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError};
 
 use super::inode::Inode;
@@ -9,6 +7,7 @@ use super::record::Recorder;
 use super::superblock::InodeNumber;
 use super::volume::Ext;
 use super::widen;
+use crate::buffer_pool::BufferPool;
 use crate::{Allocation, Error, Record, Result, Scan, ScanUnit};
 
 /// Bytes of inode table that one unit reads: small enough for a processor's own cache.
@@ -94,7 +93,7 @@ impl Ext {
                 }
             }
         }
-        let pool = Pool::default();
+        let pool = BufferPool::default();
         let visit = move |unit: &ScanUnit, visitor: &mut dyn FnMut(Result<Record>)| {
             let mut buffer = pool.take();
             self.visit(unit, deleted, &mut buffer, visitor);
@@ -166,20 +165,6 @@ fn push_units(units: &mut Vec<ScanUnit>, table: Table, part: ByteRange, inode_si
             count: range.len().checked_div(inode_size).unwrap_or(0),
         });
         start = range.end();
-    }
-}
-
-/// Buffers that units leave for one another.
-#[derive(Default)]
-struct Pool(Mutex<Vec<Vec<u8>>>);
-
-impl Pool {
-    fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    fn give(&self, buffer: Vec<u8>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
 }
 

@@ -1,7 +1,5 @@
 //! Reading the MFT from one end to the other.
 
-use std::sync::{Mutex, PoisonError};
-
 use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError};
 
@@ -12,6 +10,7 @@ use super::mft::MftRun;
 use super::record::Recorder;
 use super::volume::Ntfs;
 use super::widen;
+use crate::buffer_pool::BufferPool;
 use crate::{Error, Record, Result, Scan, ScanUnit};
 
 /// Bytes of MFT that one unit reads: small enough for a processor's own cache.
@@ -33,7 +32,7 @@ impl Ntfs {
                 }
             }
         }
-        let pool = Pool::default();
+        let pool = BufferPool::default();
         let visit = move |unit: &ScanUnit, visitor: &mut dyn FnMut(Result<Record>)| {
             let mut buffer = pool.take();
             self.visit(unit, deleted, &mut buffer, visitor);
@@ -243,18 +242,4 @@ pub(super) fn not_found(reference: super::address::Reference) -> Error {
         "a file with MFT record {} and sequence number {}",
         reference.record.0, reference.sequence
     ))
-}
-
-/// Buffers that units leave for one another.
-#[derive(Default)]
-struct Pool(Mutex<Vec<Vec<u8>>>);
-
-impl Pool {
-    fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    fn give(&self, buffer: Vec<u8>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-    }
 }

@@ -137,7 +137,7 @@ impl<'a> MftEntry<'a> {
             }
             attribute_type::FILE_NAME => self.names.extend(value.and_then(FileName::parse).map(MftName)),
             attribute_type::OBJECT_ID => {
-                self.object_id = value.and_then(|id| id.first_chunk::<16>().copied())
+                self.object_id = value.and_then(|id| id.first_chunk::<16>().copied());
             }
             attribute_type::DATA if attribute.lowest_vcn() == 0 => {
                 if attribute.name.is_empty() {

@@ -9,7 +9,7 @@ use super::file::{MOST_PROBLEMS, Part};
 use super::file_record::RecordHeader;
 use super::layout::{ATTRIBUTE_COMPRESSION_MASK, ATTRIBUTE_ENCRYPTED};
 use super::volume::Ntfs;
-use crate::stored::LOST;
+use crate::stored::{LOST, continues};
 use crate::{Place, Run};
 
 /// Clusters of a compression unit, as a binary logarithm: Windows writes 4.
@@ -271,12 +271,4 @@ impl Builder<'_> {
 /// The place of clusters of which it is not known where they are.
 fn lost(fs: &Ntfs, vcn: u64) -> Place {
     Place::Volume(LOST.saturating_add(fs.geometry.cluster.of(vcn).min(LOST)))
-}
-
-fn continues(last: Run, place: Place) -> bool {
-    match (last.place, place) {
-        (Place::Volume(from), Place::Volume(next)) => from.checked_add(last.length) == Some(next),
-        (Place::Zero, Place::Zero) => true,
-        _ => false,
-    }
 }

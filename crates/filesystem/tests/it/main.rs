@@ -9,6 +9,7 @@ mod damage;
 mod fixtures;
 mod ntfs_compression;
 mod ntfs_damage;
+mod ntfs_table;
 mod oracle_exfat;
 mod oracle_ext;
 mod oracle_fat;
