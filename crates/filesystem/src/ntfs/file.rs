@@ -51,6 +51,12 @@ impl<'a> File<'a> {
         file.add(record);
         let list = file.parts.iter().find(|part| part.attribute.type_code == attribute_type::ATTRIBUTE_LIST);
         let Some(list) = list.map(|part| part.attribute) else { return file };
+        if fs.is_loose() && list.value().is_none() {
+            let error = ReadError::unsupported("attribute list outside the MFT");
+            file.problems
+                .push(error.at(header.place.start()).found("a loose $MFT, without the volume that it is of"));
+            return file;
+        }
         let list = match AttributeList::read(&*fs.view, &fs.geometry, &list, header.place.start()) {
             Ok(list) => list,
             Err(error) => {
