@@ -25,8 +25,8 @@ use crate::{Entry, Error, FileKind, Result};
 pub(super) const INDEX_NAME: &str = "$I30";
 /// Bytes of blocks that are read at once.
 const READ_AHEAD: u64 = 64 << 10;
-/// The largest bitmap that is used: enough for a directory of 2 TiB in blocks of 4 KiB.
-const LARGEST_BITMAP: u64 = 64 << 20;
+/// The largest bitmap that is used: enough for a directory of 128 GiB in blocks of 4 KiB.
+const LARGEST_BITMAP: u64 = 4 << 20;
 
 /// The blocks of an index.
 struct Blocks {
@@ -286,9 +286,16 @@ impl Blocks {
                 None
             }
         };
+        let (claimed, most) = (content.len().checked_div(size), fs.view.len().checked_div(size));
+        let (claimed, most) = (claimed.unwrap_or(0), most.unwrap_or(0));
+        if claimed > most && !fs.is_loose() {
+            // A damaged size must not make the walk longer than the volume is.
+            let found = format!("{claimed} index blocks, more than the volume has room for");
+            problem = problem.or(Some(damaged().found(found)));
+        }
         let blocks = Self {
             size,
-            count: content.len().checked_div(size).unwrap_or(0),
+            count: claimed.min(most),
             stride: stride(&fs.geometry, size),
             content,
             bitmap,
@@ -308,7 +315,8 @@ impl Blocks {
 
     /// The next block to read, and whether the bitmap marks it.
     fn next_number(&mut self) -> Option<(u64, bool)> {
-        while self.next < self.count {
+        let bits = self.bitmap.as_ref().map_or(u64::MAX, |bitmap| widen(bitmap.len()).saturating_mul(8));
+        while self.next < self.count.min(bits) {
             let number = self.next;
             self.next = self.next.saturating_add(1);
             if self.is_marked(number) {

@@ -251,6 +251,8 @@ impl Mft {
             let error = if cut > 0 { error.advice("the image may be truncated") } else { error };
             problems.push(error);
         }
+        // A damaged size must not promise more records than there can be.
+        self.size = self.size.min(self.runs.last().map_or(0, MftRun::end));
     }
 
     /// The runs, in the order of records.

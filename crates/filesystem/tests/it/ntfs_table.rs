@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vminspect_bytes::{Memory, ReadAt, ReadAtExt};
-use vminspect_filesystem::ntfs::MftTable;
+use vminspect_filesystem::ntfs::{MftName, MftTable};
 use vminspect_filesystem::{Allocation, FileId, FileKind, LinkName, Record, Stream, Times};
 
 use crate::fixtures::memory;
@@ -36,7 +36,7 @@ fn of_table(bytes: Arc<dyn ReadAt>) -> BTreeMap<FileId, Row> {
                 in_use: entry.is_in_use(),
                 directory: entry.is_directory(),
                 times: entry.times().unwrap_or_default(),
-                names: names.map(|name| name.name()).collect(),
+                names: names.map(MftName::name).collect(),
                 size: entry.size,
             };
             assert!(rows.insert(entry.file(), row).is_none());
