@@ -230,7 +230,7 @@ pub fn text<W: Write>(mut out: W, status: &FileStatus, colour: bool) -> io::Resu
 /// An id as those who know the format would say it: that of NTFS holds the number of a record, how many files had
 /// it before, and the number of a stream.
 fn id_text(format: &str, id: FileId) -> String {
-    if format != "ntfs" {
+    if !format.starts_with("ntfs") {
         return id.0.to_string();
     }
     let (record, sequence, stream) = (id.0 & 0xffff_ffff, (id.0 >> 32) & 0xffff, id.0 >> 48);

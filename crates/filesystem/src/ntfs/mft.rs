@@ -338,8 +338,7 @@ impl Mft {
     }
 
     fn read_mirror(&self, number: RecordNumber) -> Option<(RecordBytes, ByteRange)> {
-        let (start, count) = self.mirror.filter(|(_, count)| number.0 < *count)?;
-        let _ = count;
+        let (start, _) = self.mirror.filter(|(_, count)| number.0 < *count)?;
         let offset = start.saturating_add(u64::from(number.0).saturating_mul(self.record_size()));
         let mut bytes = self.buffer();
         self.view.read_exact_at(offset, &mut bytes).ok()?;
