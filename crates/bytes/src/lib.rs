@@ -1,7 +1,8 @@
 //! The contract every layer of vminspect speaks: read-only bytes at fixed positions ([`ReadAt`]), where
 //! those bytes come from ([`Extent`], [`Origin`]), and the small tools that parsers share.
 //!
-//! Nothing in this crate knows a format, and nothing in it can write to evidence.
+//! Nothing in this crate knows the format of an image, a volume, a filesystem or a file: only what formats of
+//! several layers have in common (times, text, [`Guid`]). Nothing in it can write to evidence.
 
 #![cfg_attr(
     not(test),
@@ -19,6 +20,7 @@ mod cache;
 mod differ;
 mod error;
 mod extent;
+mod guid;
 mod host_file;
 mod mapped;
 mod memory;
@@ -35,6 +37,7 @@ pub use cache::BlockCache;
 pub use differ::{differ, refine};
 pub use error::{Family, ReadError};
 pub use extent::{CodecId, Extent, Extents, Origin, StoreId};
+pub use guid::Guid;
 pub use host_file::{HostFile, host_bytes_read};
 pub use mapped::{Mapped, Segment, Source};
 pub use memory::{Memory, Slice};

@@ -22,7 +22,6 @@ pub mod exfat;
 pub mod ext;
 pub mod fat;
 mod file_system;
-mod guid;
 mod metadata;
 pub mod ntfs;
 mod record;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vminspect_bytes::{RangeSet, ReadAt, push_wtf8, wtf8_units};
+use vminspect_bytes::{Guid, RangeSet, ReadAt, push_wtf8, wtf8_units};
 
 use super::directory;
 use super::layout::{
@@ -12,7 +12,6 @@ use super::layout::{
 use super::record::ROOT;
 use super::timestamp::RawTimestamp;
 use super::volume::Exfat;
-use crate::guid::spell_guid;
 use crate::{
     Content, Detail, DetailValue, Entries, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Identity,
     LinkName, Metadata, NameEncoding, Record, Result, Scan, Stream,
@@ -100,7 +99,7 @@ impl FileSystem for Exfat {
             add("valid_data_length", DetailValue::Number(valid));
         }
         for vendor in set.vendors() {
-            add("vendor", DetailValue::Text(spell_guid(vendor)));
+            add("vendor", DetailValue::Text(Guid(vendor).to_string()));
         }
         Ok(details)
     }
@@ -183,7 +182,7 @@ impl Exfat {
                 features.push(name.to_owned());
             }
         }
-        features.extend(self.guid.map(|guid| format!("guid={}", spell_guid(guid))));
+        features.extend(self.guid.map(|guid| format!("guid={}", Guid(guid))));
         features
     }
 }

@@ -1,6 +1,6 @@
 //! What NTFS records of a file that other formats do not.
 
-use vminspect_bytes::{ReadAtExt, ReadError};
+use vminspect_bytes::{Guid, ReadAtExt, ReadError};
 
 use super::file::File;
 use super::file_name::FileName;
@@ -10,7 +10,6 @@ use super::reparse::ReparsePoint;
 use super::security_descriptor::SecurityDescriptor;
 use super::value::Value;
 use super::volume::Ntfs;
-use crate::guid::spell_guid;
 use crate::{Detail, DetailValue, Error, Result, Times};
 
 /// Longest security descriptor of a file's own.
@@ -128,8 +127,10 @@ impl Details {
         let Some(value) = file.value(attribute_type::OBJECT_ID) else { return };
         let fields = ["object_id", "object_id.birth_volume", "object_id.birth_object", "object_id.domain"];
         for (field, guid) in fields.into_iter().zip(value.chunks_exact(16)) {
-            if let Some(guid) = guid.first_chunk::<16>().filter(|guid| **guid != [0; 16]) {
-                self.add_text(field, spell_guid(*guid));
+            if let Some(guid) =
+                guid.first_chunk::<16>().map(|guid| Guid(*guid)).filter(|guid| *guid != Guid::ZERO)
+            {
+                self.add_text(field, guid.to_string());
             }
         }
     }

@@ -4,11 +4,11 @@
 
 use std::fmt::Write;
 
+use vminspect_bytes::Guid;
 use zerocopy::FromBytes;
 
 use super::layout::RawSecurityDescriptor;
 use super::sid::Sid;
-use crate::guid::spell_guid;
 
 const SE_DACL_PRESENT: u16 = 0x0004;
 const SE_SACL_PRESENT: u16 = 0x0010;
@@ -192,7 +192,7 @@ fn push_entry(text: &mut String, entry: &[u8]) -> Result<(), &'static str> {
         for (bit, target) in [(1, &mut object), (2, &mut inherited)] {
             if present & bit != 0 {
                 let (guid, after) = rest.split_first_chunk::<16>().ok_or("an entry cut short")?;
-                *target = spell_guid(*guid);
+                *target = Guid(*guid).to_string();
                 rest = after;
             }
         }

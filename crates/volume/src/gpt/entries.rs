@@ -1,9 +1,8 @@
 use std::collections::HashSet;
 
-use vminspect_bytes::{ReadError, utf16le_units};
+use vminspect_bytes::{Guid, ReadError, utf16le_units};
 use zerocopy::FromBytes;
 
-use super::guid::Guid;
 use super::header::Header;
 use super::layout::{ATTRIBUTES, GptPartitionEntry};
 use super::types;

@@ -1,8 +1,7 @@
-use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
+use vminspect_bytes::{Guid, ReadAt, ReadAtExt, ReadError};
 use zerocopy::FromBytes;
 
 use super::crc32::{crc32, crc32_of};
-use super::guid::Guid;
 use super::layout::{
     GptHeader, HEADER_CRC32_OFFSET, LEAST_ENTRY_SIZE, LEAST_HEADER_SIZE, MAJOR_REVISION, SIGNATURE,
 };

@@ -20,7 +20,6 @@
 
 mod crc32;
 mod entries;
-mod guid;
 mod header;
 mod layout;
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn checksum_of_the_standard_text() {
 #[test]
 fn guids_are_mixed_endian() {
     let bytes = [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
-    let text = guid::Guid(bytes).to_string();
+    let text = vminspect_bytes::Guid(bytes).to_string();
     assert_eq!(text, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
     assert_eq!(types::name(&text), Some("EFI system"));
 }
