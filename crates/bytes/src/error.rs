@@ -121,6 +121,13 @@ impl ReadError {
         self
     }
 
+    /// Names the structure more closely than its parser could, which does not know whose it is.
+    #[must_use]
+    pub fn in_structure(mut self, structure: impl Into<Cow<'static, str>>) -> Self {
+        self.0.structure = structure.into();
+        self
+    }
+
     /// Names the host file, unless one is named already (the innermost is the right one).
     #[must_use]
     pub fn in_file(mut self, file: &Path) -> Self {

@@ -2,7 +2,7 @@
 //! those bytes come from ([`Extent`], [`Origin`]), and the small tools that parsers share.
 //!
 //! Nothing in this crate knows the format of an image, a volume, a filesystem or a file: only what formats of
-//! several layers have in common (times, text, [`Guid`]). Nothing in it can write to evidence.
+//! several layers have in common (times, text, [`Guid`], [`security`]). Nothing in it can write to evidence.
 
 #![cfg_attr(
     not(test),
@@ -27,6 +27,7 @@ mod memory;
 mod range_set;
 mod read_at;
 mod reader;
+pub mod security;
 mod timestamp;
 mod utf16;
 mod window;

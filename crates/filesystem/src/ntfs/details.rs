@@ -1,5 +1,6 @@
 //! What NTFS records of a file that other formats do not.
 
+use vminspect_bytes::security::{ObjectKind, SecurityDescriptor};
 use vminspect_bytes::{Guid, ReadAtExt, ReadError};
 
 use super::file::File;
@@ -7,10 +8,9 @@ use super::file_name::FileName;
 use super::layout::attribute_type;
 use super::record::Facts;
 use super::reparse::ReparsePoint;
-use super::security_descriptor::SecurityDescriptor;
 use super::value::Value;
 use super::volume::Ntfs;
-use crate::{Detail, DetailValue, Error, Result, Times};
+use crate::{Detail, DetailValue, Result, Times};
 
 /// Longest security descriptor of a file's own.
 const LONGEST_DESCRIPTOR: u64 = 256 << 10;
@@ -37,7 +37,7 @@ impl Ntfs {
         details.add_object_id(file);
         details.add_reparse(&facts);
         if let Some(descriptor) = self.descriptor(file, &facts)? {
-            details.add_descriptor(descriptor);
+            details.add_descriptor(&descriptor);
         }
         let Details(mut details) = details;
         details.sort_by_key(|detail| detail.field);
@@ -53,12 +53,10 @@ impl Ntfs {
                 None if self.is_loose() => return Ok(None),
                 None => self.open_value(&value)?.read_all(LONGEST_DESCRIPTOR)?,
             };
-            return SecurityDescriptor::parse(&bytes).map(Some).map_err(|found| {
-                Error::from(
-                    ReadError::corrupt(format!("security descriptor of MFT record {}", file.header.number.0))
-                        .at(file.header.place.start())
-                        .found(found),
-                )
+            return SecurityDescriptor::parse(&bytes, file.header.place.start()).map(Some).map_err(|error| {
+                error
+                    .in_structure(format!("security descriptor of MFT record {}", file.header.number.0))
+                    .into()
             });
         }
         let extension = facts.information.and_then(|information| information.extension);
@@ -150,17 +148,17 @@ impl Details {
         }
     }
 
-    fn add_descriptor(&mut self, descriptor: SecurityDescriptor) {
-        if let Some(owner) = descriptor.owner {
+    fn add_descriptor(&mut self, descriptor: &SecurityDescriptor) {
+        if let Some(owner) = descriptor.owner() {
             self.add_text("owner", owner.to_string());
         }
-        if let Some(group) = descriptor.group {
+        if let Some(group) = descriptor.group() {
             self.add_text("group", group.to_string());
         }
-        if let Some(dacl) = descriptor.dacl {
+        if let Some(dacl) = descriptor.dacl_to_sddl(ObjectKind::File) {
             self.add_text("dacl", dacl);
         }
-        if let Some(sacl) = descriptor.sacl {
+        if let Some(sacl) = descriptor.sacl_to_sddl(ObjectKind::File) {
             self.add_text("sacl", sacl);
         }
     }

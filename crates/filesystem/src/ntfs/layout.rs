@@ -353,20 +353,6 @@ pub(super) struct RawSecurityEntry {
 }
 const _: () = assert!(size_of::<RawSecurityEntry>() == 20);
 
-/// `SECURITY_DESCRIPTOR_RELATIVE`.
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned, Clone, Debug)]
-#[repr(C)]
-pub(super) struct RawSecurityDescriptor {
-    pub revision: u8,
-    pub reserved: u8,
-    pub control: U16,
-    pub owner_offset: U32,
-    pub group_offset: U32,
-    pub sacl_offset: U32,
-    pub dacl_offset: U32,
-}
-const _: () = assert!(size_of::<RawSecurityDescriptor>() == 20);
-
 /// `$VOLUME_INFORMATION`.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned, Clone, Debug)]
 #[repr(C)]

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
+use vminspect_bytes::security::SecurityDescriptor;
 use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
 use zerocopy::FromBytes;
 
 use super::layout::RawSecurityEntry;
-use super::security_descriptor::SecurityDescriptor;
 use super::widen;
 
 const STRETCH: u64 = 256 << 10;
@@ -82,14 +82,17 @@ impl SecurityStore {
     /// # Errors
     /// When there is none, or it does not make sense.
     pub(super) fn descriptor(&self, security_id: u32) -> Result<SecurityDescriptor, ReadError> {
-        let damaged = || ReadError::corrupt(format!("security descriptor {security_id} in $Secure"));
-        let (position, length) =
-            self.entries.get(&security_id).copied().ok_or_else(|| damaged().found("none"))?;
+        let name = || format!("security descriptor {security_id} in $Secure");
+        let (position, length) = self
+            .entries
+            .get(&security_id)
+            .copied()
+            .ok_or_else(|| ReadError::corrupt(name()).found("none"))?;
         let header = widen(size_of::<RawSecurityEntry>());
         let bytes = self.stream.read_vec(
             position.saturating_add(header),
             usize::try_from(u64::from(length).saturating_sub(header)).unwrap_or(0),
         )?;
-        SecurityDescriptor::parse(&bytes).map_err(|found| damaged().at(position).found(found))
+        SecurityDescriptor::parse(&bytes, position).map_err(|error| error.in_structure(name()))
     }
 }

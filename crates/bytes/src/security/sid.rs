@@ -1,10 +1,8 @@
-//! Security identifiers.
-
 use std::fmt;
 
-/// A security identifier: `S-1-5-18`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Sid {
+/// A security identifier ([MS-DTYP] 2.4.2), shown as `S-1-5-18`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Sid {
     revision: u8,
     authority: u64,
     sub_authorities: Vec<u32>,
@@ -12,7 +10,8 @@ pub(super) struct Sid {
 
 impl Sid {
     /// The identifier that `bytes` begin with; `None` when they are cut short.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<8>()?;
         let [revision, count, authority @ ..] = *head;
         let authority = authority.iter().fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
@@ -24,8 +23,9 @@ impl Sid {
         Some(Self { revision, authority, sub_authorities })
     }
 
-    /// The identifier as security descriptors spell it: two letters where it has some.
-    pub(super) fn to_sddl(&self) -> String {
+    /// The identifier as security descriptors spell it: two letters where it has some (`SY`).
+    #[must_use]
+    pub fn to_sddl(&self) -> String {
         let parts = self.sub_authorities.as_slice();
         let found = WELL_KNOWN
             .iter()
