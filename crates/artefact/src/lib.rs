@@ -18,4 +18,5 @@
 pub mod fstab;
 mod lines;
 pub mod os_release;
+pub mod registry;
 pub mod zone_identifier;

@@ -1,0 +1,130 @@
+use std::fmt;
+
+use vminspect_bytes::ReadError;
+use zerocopy::byteorder::little_endian::U32;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+use super::layout::{BASE_BLOCK_SIZE, NOWHERE};
+
+/// Position of a cell in bytes from the first hive bin.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CellOffset(u32);
+
+impl CellOffset {
+    /// `None` for the offset that points nowhere.
+    #[must_use]
+    pub fn new(offset: u32) -> Option<Self> {
+        (offset != NOWHERE).then_some(Self(offset))
+    }
+
+    /// Bytes from the first hive bin.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Bytes from the beginning of the hive's file.
+    #[must_use]
+    pub fn in_file(self) -> u64 {
+        u64::from(self.0).saturating_add(BASE_BLOCK_SIZE as u64)
+    }
+
+    pub(super) fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl fmt::Debug for CellOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// What is wrong with a cell that can be read all the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flaw {
+    /// Something in use refers to it, but it is marked as free.
+    Free,
+    /// It passes the end of the hive, or its record passes the cell's.
+    Cut,
+}
+
+/// The bytes of a cell, behind its size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell<'h> {
+    pub(super) offset: CellOffset,
+    pub(super) data: &'h [u8],
+    pub(super) flaw: Option<Flaw>,
+}
+
+impl<'h> Cell<'h> {
+    /// The fixed part of a record, and what follows it.
+    pub(super) fn record<T>(&self, structure: &'static str) -> Result<(&'h T, &'h [u8]), ReadError>
+    where
+        T: FromBytes + Immutable + KnownLayout + Unaligned,
+    {
+        T::ref_from_prefix(self.data).map_err(|_| {
+            ReadError::corrupt(structure)
+                .at(self.offset.in_file())
+                .expected(format!("{} bytes", size_of::<T>()))
+                .found(format!("a cell of {}", self.data.len()))
+        })
+    }
+
+    /// Its signature, where it has room for one.
+    pub(super) fn signature(&self) -> [u8; 2] {
+        self.data.first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// Hive bins as a slice, and how their cells begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cells<'h> {
+    pub(super) bins: &'h [u8],
+    /// Bytes before a cell's data: its size, and in version 1.1 the offset of the cell before it.
+    pub(super) header: usize,
+}
+
+/// Cells begin and end at multiples of this.
+pub(super) const ALIGNMENT: usize = 8;
+
+impl<'h> Cells<'h> {
+    /// The cell at `offset`. One that is free or cut short is handed out with that flaw.
+    pub(super) fn at(self, offset: CellOffset, structure: &'static str) -> Result<Cell<'h>, ReadError> {
+        let bad = |found: String| {
+            ReadError::corrupt(structure).at(offset.in_file()).expected("a cell").found(found)
+        };
+        if !offset.index().is_multiple_of(ALIGNMENT) {
+            return Err(bad("an offset that is no multiple of 8".to_owned()));
+        }
+        let rest = self.bins.get(offset.index()..).unwrap_or_default();
+        let Some((size, _)) = rest.split_first_chunk() else {
+            return Err(bad(format!("the end of the hive bins at {} bytes", self.bins.len())));
+        };
+        let size = i32::from_le_bytes(*size);
+        let length = usize::try_from(size.unsigned_abs()).unwrap_or(usize::MAX);
+        if length <= self.header {
+            return Err(bad(format!("a size of {size}")));
+        }
+        let held = rest.get(..length);
+        let flaw = match (held.is_some(), size < 0) {
+            (false, _) => Some(Flaw::Cut),
+            (true, false) => Some(Flaw::Free),
+            (true, true) => None,
+        };
+        let data = held.unwrap_or(rest).get(self.header..).unwrap_or_default();
+        Ok(Cell { offset, data, flaw })
+    }
+
+    /// Whether a cell may begin at `offset`, by the offset alone.
+    pub(super) fn may_begin_at(self, offset: u32) -> bool {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        offset.is_multiple_of(ALIGNMENT) && offset < self.bins.len()
+    }
+}
+
+/// `count` offsets at the beginning of a list, or as many as there is room for.
+pub(super) fn offsets(list: &[u8], count: usize) -> &[U32] {
+    let room = list.len() / size_of::<U32>();
+    <[U32]>::ref_from_prefix_with_elems(list, count.min(room)).map_or(&[], |(offsets, _)| offsets)
+}

@@ -1,0 +1,191 @@
+use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
+
+use super::base_block::{BaseBlock, FileType};
+use super::bins::check_bins;
+use super::cell::{CellOffset, Cells};
+use super::key::Key;
+use super::layout::{BASE_BLOCK_SIZE, BIN_SIGNATURE};
+use super::log::{self, Log, Replay};
+
+/// Offsets of cells have 31 bits.
+const LARGEST_BINS: u64 = 1 << 31;
+
+/// A registry hive, in memory, with its logs replayed.
+#[derive(Debug)]
+pub struct Hive {
+    base: BaseBlock,
+    bins: Vec<u8>,
+    replay: Replay,
+    problems: Vec<ReadError>,
+}
+
+impl Hive {
+    /// Reads a hive and, where it is dirty, replays those of `logs` that belong to it, in the order of their
+    /// entries. `logs` are the files beside it: `.LOG`, `.LOG1`, `.LOG2`. Nothing is written.
+    ///
+    /// A hive that is damaged is opened if any of its bins is there; [`Hive::problems`] tells.
+    ///
+    /// # Errors
+    /// When `primary` is no hive, is empty, or cannot be read.
+    pub fn open(primary: &dyn ReadAt, logs: &[Log<'_>]) -> Result<Self, ReadError> {
+        if primary.is_empty() {
+            return Err(ReadError::corrupt("registry hive").at(0).found("an empty file"));
+        }
+        let (mut bytes, mut problems) = read_readable(primary)?;
+        let base = BaseBlock::from_bytes(&bytes).and_then(|base| match base.file_type {
+            FileType::OldLog | FileType::NewLog => Err(ReadError::corrupt("registry hive")
+                .found("the log of a hive")
+                .advice("open the hive that it belongs to, with the log beside it")),
+            _ => Ok(base),
+        });
+        let held = bytes.split_off(bytes.len().min(BASE_BLOCK_SIZE));
+        let mut bins = held;
+        let (base, replay) = match base {
+            Ok(base) => log::replay(base, &mut bins, logs, &mut problems),
+            // Without its base block it is still a hive if a bin follows.
+            Err(error) if bins.starts_with(&BIN_SIGNATURE) => {
+                problems.push(error);
+                log::replay_without_base(&mut bins, logs, &mut problems)?
+            }
+            Err(error) => return Err(error),
+        };
+        let mut hive = Self { base, bins, replay, problems };
+        hive.cut_to_size();
+        hive.check_version();
+        let mut problems = std::mem::take(&mut hive.problems);
+        check_bins(&hive.bins, &mut problems);
+        hive.problems = problems;
+        Ok(hive)
+    }
+
+    /// Leaves out what follows the hive bins, and tells when some of them are missing.
+    fn cut_to_size(&mut self) {
+        let stated = usize::try_from(self.base.bins_size).unwrap_or(usize::MAX);
+        let is_plausible = stated > 0 && self.base.checksum_fits;
+        if stated > self.bins.len() {
+            let end = (self.bins.len() as u64).saturating_add(BASE_BLOCK_SIZE as u64);
+            self.problems.push(
+                ReadError::corrupt("registry hive")
+                    .at(end)
+                    .expected(format!("{stated} bytes of hive bins"))
+                    .found(format!("an end after {}", self.bins.len())),
+            );
+        } else if is_plausible {
+            self.bins.truncate(stated);
+        }
+    }
+
+    fn check_version(&mut self) {
+        let (major, minor) = self.base.version;
+        if major != 1 || !(1..=6).contains(&minor) {
+            let read_as = if minor == 0 { "1.1" } else { "1.5" };
+            self.problems.push(
+                ReadError::unsupported("version of a hive")
+                    .at(20)
+                    .expected("1.1 to 1.6")
+                    .found(format!("{major}.{minor}"))
+                    .advice(format!("it is read as {read_as}")),
+            );
+        }
+    }
+
+    /// The base block, as it is after the logs were replayed.
+    #[must_use]
+    pub fn base(&self) -> &BaseBlock {
+        &self.base
+    }
+
+    /// Which logs were replayed, and which were not and why.
+    #[must_use]
+    pub fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// What is wrong with the hive as a whole.
+    #[must_use]
+    pub fn problems(&self) -> &[ReadError] {
+        &self.problems
+    }
+
+    /// The hive bins after the logs were replayed: all cells are in them.
+    #[must_use]
+    pub fn bins(&self) -> &[u8] {
+        &self.bins
+    }
+
+    /// The root key.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn root(&self) -> Result<Key<'_>, ReadError> {
+        match CellOffset::new(self.base.root_cell) {
+            Some(offset) => self.key_at(offset),
+            None => Err(ReadError::corrupt("base block").at(36).found("a root cell that is nowhere")),
+        }
+    }
+
+    /// The key whose node is in the cell at `offset`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn key_at(&self, offset: CellOffset) -> Result<Key<'_>, ReadError> {
+        Key::of_cell(self, self.cells().at(offset, "key node")?)
+    }
+
+    /// The key at a path below the root. Case does not count; links are not followed.
+    #[must_use]
+    pub fn key(&self, path: &str) -> Option<Key<'_>> {
+        self.root().ok()?.descend(path)
+    }
+
+    pub(super) fn cells(&self) -> Cells<'_> {
+        Cells { bins: &self.bins, header: if self.is_version_1_1() { 8 } else { 4 } }
+    }
+
+    /// Cells of Windows NT 3.1 also name the one before them, and names are always UTF-16.
+    pub(super) fn is_version_1_1(&self) -> bool {
+        self.base.version.1 <= 1
+    }
+
+    pub(super) fn divides_big_data(&self) -> bool {
+        self.base.version.1 > 3
+    }
+
+    /// Whether the hive is one in which containers keep their changes.
+    pub(super) fn may_have_layers(&self) -> bool {
+        self.base.version.1 >= 6 || self.base.flags & 2 != 0
+    }
+}
+
+/// Reads all of a file that can be read: up to the first error, which is told.
+fn read_readable(primary: &dyn ReadAt) -> Result<(Vec<u8>, Vec<ReadError>), ReadError> {
+    let most = LARGEST_BINS.saturating_add(BASE_BLOCK_SIZE as u64);
+    let first_length = usize::try_from(primary.len()).unwrap_or(usize::MAX).min(BASE_BLOCK_SIZE);
+    let first = primary.read_vec(0, first_length)?;
+    // What follows the bins is not read: a file may be much longer than its hive.
+    let stated = BaseBlock::from_bytes(&first).ok().filter(|base| base.checksum_fits);
+    let wanted = stated.map_or(most, |base| u64::from(base.bins_size).saturating_add(BASE_BLOCK_SIZE as u64));
+    let wanted = wanted.min(primary.len()).min(most);
+    let length = usize::try_from(wanted).unwrap_or(usize::MAX);
+    match primary.read_vec(0, length) {
+        Ok(bytes) => Ok((bytes, Vec::new())),
+        Err(error) => read_pages(primary, length, error),
+    }
+}
+
+/// Bytes that are read at once where something cannot be read.
+const STEP: usize = 4096;
+
+/// Reads a file page by page; what cannot be read stays zero, and the first such page is told.
+fn read_pages(
+    primary: &dyn ReadAt,
+    length: usize,
+    error: ReadError,
+) -> Result<(Vec<u8>, Vec<ReadError>), ReadError> {
+    let mut bytes = vec![0; length];
+    let mut any = false;
+    for (page, offset) in bytes.chunks_mut(STEP).zip((0_u64..).step_by(STEP)) {
+        any |= primary.read_exact_at(offset, page).is_ok();
+    }
+    if any { Ok((bytes, vec![error])) } else { Err(error) }
+}

@@ -1,0 +1,104 @@
+//! Logs of one set of dirty pages, up to Windows 8.
+
+use vminspect_bytes::{ReadAtExt, ReadError, Timestamp};
+
+use super::{Candidate, Outcome, Replay, grow, put, unused};
+use crate::registry::base_block::{BaseBlock, FileType};
+use crate::registry::layout::{DIRTY_VECTOR_SIGNATURE, SECTOR};
+
+/// Replays the log that belongs to the hive's last write, if nothing was replayed yet.
+pub(super) fn apply(logs: Vec<Candidate<'_>>, base: &mut BaseBlock, bins: &mut Vec<u8>, replay: &mut Replay) {
+    if replay.is_applied() {
+        logs.iter().for_each(|log| unused(replay, log.name, "newer logs were replayed"));
+        return;
+    }
+    if let Some(recovered) = apply_to_time(logs, Some(base.last_written), bins, replay) {
+        *base = recovered;
+    }
+}
+
+/// Replays the log whose time is that of the hive, and gives its base block. Where a write to the hive failed,
+/// Windows collects the same pages and more in the second log: of two that fit, the later one is taken.
+pub(super) fn apply_to_time(
+    logs: Vec<Candidate<'_>>,
+    written: Option<Timestamp>,
+    bins: &mut Vec<u8>,
+    replay: &mut Replay,
+) -> Option<BaseBlock> {
+    let mut usable = Vec::new();
+    for log in logs {
+        let (primary, secondary) = (log.base.primary_sequence, log.base.secondary_sequence);
+        if primary != secondary {
+            unused(
+                replay,
+                log.name,
+                format!(
+                    "it is itself not whole: its sequence numbers are {primary} and {secondary} (byte 4)"
+                ),
+            );
+        } else if Some(log.base.last_written) < written {
+            unused(replay, log.name, "it is older than the hive (time at byte 12)");
+        } else {
+            usable.push(log);
+        }
+    }
+    // Stable, so that the first log wins where times are equal.
+    usable.sort_by_key(|log| std::cmp::Reverse(log.base.last_written));
+    let mut recovered = None;
+    for log in usable {
+        if recovered.is_some() {
+            unused(replay, log.name, "another log, as new as this one or newer, was replayed");
+            continue;
+        }
+        match apply_log(&log, bins) {
+            Ok(pages) => {
+                let sequence = log.base.primary_sequence;
+                let sequences = (sequence, sequence);
+                let outcome = Outcome::Applied { sequences, entries: 1, pages, stopped: None };
+                replay.logs.push((log.name.to_owned(), outcome));
+                recovered = Some(BaseBlock { file_type: FileType::Primary, ..log.base });
+            }
+            Err(error) => unused(replay, log.name, error.to_string()),
+        }
+    }
+    recovered
+}
+
+/// Puts the pages of a log in their places. Either all of them are there, or nothing is done.
+fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<u32, ReadError> {
+    let sector = log.sector();
+    let size = usize::try_from(log.base.bins_size).unwrap_or(usize::MAX);
+    let bitmap_length = (size / SECTOR).div_ceil(8);
+    let signature: [u8; 4] = log.bytes.read_array(sector)?;
+    if signature != DIRTY_VECTOR_SIGNATURE {
+        let found = signature.escape_ascii().to_string();
+        return Err(ReadError::corrupt("dirty vector").at(sector).expected("DIRT").found(found));
+    }
+    let after_signature = sector.saturating_add(4);
+    let bitmap = log.bytes.read_vec(after_signature, bitmap_length)?;
+    let dirty: Vec<usize> = pages(&bitmap).take_while(|page| *page < size / SECTOR).collect();
+    let start = after_signature.saturating_add(bitmap_length as u64).next_multiple_of(sector);
+    let length = dirty.len().saturating_mul(SECTOR);
+    // Bins that are new are dirty as a whole: the hive cannot grow by more than the log has.
+    if size > bins.len().saturating_add(length) {
+        return Err(ReadError::corrupt("base block of a log")
+            .at(40)
+            .expected(format!("at most {} bytes of hive bins", bins.len().saturating_add(length)))
+            .found(size.to_string()));
+    }
+    let data = log.bytes.read_vec(start, length)?;
+    grow(bins, size);
+    for (page, bytes) in dirty.iter().zip(data.chunks_exact(SECTOR)) {
+        put(bins, page.saturating_mul(SECTOR), bytes);
+    }
+    Ok(u32::try_from(dirty.len()).unwrap_or(u32::MAX))
+}
+
+/// Numbers of the bits that are set.
+fn pages(bitmap: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    bitmap.iter().enumerate().flat_map(|(at, byte)| {
+        (0..8_usize)
+            .filter(move |bit| byte >> bit & 1 == 1)
+            .map(move |bit| at.saturating_mul(8).saturating_add(bit))
+    })
+}
