@@ -20,6 +20,7 @@ mod nodes;
 mod options;
 mod part;
 mod progress;
+pub mod registry;
 mod rename;
 mod second;
 pub mod status;
