@@ -1,7 +1,10 @@
 //! Registries of Windows: what changed between two, and what was deleted.
 
+mod compare_hives;
 mod finding;
+mod same_pages;
 
+pub use compare_hives::{HiveSide, compare_hives, one_sided_hive};
 pub use finding::{
     ChangedValues, KeyChange, KeyFacts, KeyPath, RegistryComparison, RegistryOptions, ValueChange, ValueFacts,
 };

@@ -1,7 +1,8 @@
 use vminspect_bytes::{ReadError, Timestamp, utf16le_units};
 use zerocopy::FromBytes;
 
-use super::layout::{BASE_BLOCK_SIGNATURE, RawBaseBlock, SECTOR};
+use super::cell::wide;
+use super::layout::{BASE_BLOCK_SIGNATURE, RawBaseBlock, SECTOR, SECTOR_LENGTH};
 
 /// What a file with a base block is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +64,7 @@ impl BaseBlock {
     /// When it is cut short, or does not begin as one. A checksum that does not fit is no error here.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ReadError> {
         let (raw, _) = RawBaseBlock::ref_from_prefix(bytes)
-            .map_err(|_| ReadError::past_end("base block", 0, SECTOR as u64, bytes.len() as u64))?;
+            .map_err(|_| ReadError::past_end("base block", 0, SECTOR_LENGTH, wide(bytes.len())))?;
         if raw.signature != BASE_BLOCK_SIGNATURE {
             let found = raw.signature.escape_ascii().to_string();
             return Err(ReadError::corrupt("base block").at(0).expected("regf").found(found));

@@ -3,8 +3,8 @@
 use vminspect_bytes::ReadError;
 use zerocopy::FromBytes;
 
-use super::cell::ALIGNMENT;
-use super::layout::{BASE_BLOCK_SIZE, BIN_ALIGNMENT, BIN_SIGNATURE, RawBin};
+use super::cell::{ALIGNMENT, wide};
+use super::layout::{BASE_BLOCK_LENGTH, BIN_ALIGNMENT, BIN_SIGNATURE, RawBin};
 
 /// Problems of bins that are told one by one.
 const MOST_TOLD: usize = 16;
@@ -65,7 +65,7 @@ fn check(bytes: &[u8], start: usize) -> Result<usize, ReadError> {
 }
 
 fn in_file(start: usize) -> u64 {
-    (start as u64).saturating_add(BASE_BLOCK_SIZE as u64)
+    wide(start).saturating_add(BASE_BLOCK_LENGTH)
 }
 
 /// Tells which bins are damaged. Cells in them are read all the same.

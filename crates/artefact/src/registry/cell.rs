@@ -4,7 +4,7 @@ use vminspect_bytes::ReadError;
 use zerocopy::byteorder::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use super::layout::{BASE_BLOCK_SIZE, NOWHERE};
+use super::layout::{BASE_BLOCK_LENGTH, NOWHERE};
 
 /// Position of a cell in bytes from the first hive bin.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +26,7 @@ impl CellOffset {
     /// Bytes from the beginning of the hive's file.
     #[must_use]
     pub fn in_file(self) -> u64 {
-        u64::from(self.0).saturating_add(BASE_BLOCK_SIZE as u64)
+        u64::from(self.0).saturating_add(BASE_BLOCK_LENGTH)
     }
 
     pub(super) fn index(self) -> usize {
@@ -125,6 +125,11 @@ impl<'h> Cells<'h> {
 
 /// `count` offsets at the beginning of a list, or as many as there is room for.
 pub(super) fn offsets(list: &[u8], count: usize) -> &[U32] {
-    let room = list.len() / size_of::<U32>();
+    let room = list.len().div_euclid(size_of::<U32>());
     <[U32]>::ref_from_prefix_with_elems(list, count.min(room)).map_or(&[], |(offsets, _)| offsets)
+}
+
+/// A length in memory as one of a file.
+pub(super) fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }

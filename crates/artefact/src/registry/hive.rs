@@ -2,9 +2,9 @@ use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
 
 use super::base_block::{BaseBlock, FileType};
 use super::bins::check_bins;
-use super::cell::{CellOffset, Cells};
+use super::cell::{CellOffset, Cells, wide};
 use super::key::Key;
-use super::layout::{BASE_BLOCK_SIZE, BIN_SIGNATURE};
+use super::layout::{BASE_BLOCK_LENGTH, BASE_BLOCK_SIZE, BIN_SIGNATURE};
 use super::log::{self, Log, Replay};
 
 /// Offsets of cells have 31 bits.
@@ -63,7 +63,7 @@ impl Hive {
         let stated = usize::try_from(self.base.bins_size).unwrap_or(usize::MAX);
         let is_plausible = stated > 0 && self.base.checksum_fits;
         if stated > self.bins.len() {
-            let end = (self.bins.len() as u64).saturating_add(BASE_BLOCK_SIZE as u64);
+            let end = wide(self.bins.len()).saturating_add(BASE_BLOCK_LENGTH);
             self.problems.push(
                 ReadError::corrupt("registry hive")
                     .at(end)
@@ -159,12 +159,12 @@ impl Hive {
 
 /// Reads all of a file that can be read: up to the first error, which is told.
 fn read_readable(primary: &dyn ReadAt) -> Result<(Vec<u8>, Vec<ReadError>), ReadError> {
-    let most = LARGEST_BINS.saturating_add(BASE_BLOCK_SIZE as u64);
+    let most = LARGEST_BINS.saturating_add(BASE_BLOCK_LENGTH);
     let first_length = usize::try_from(primary.len()).unwrap_or(usize::MAX).min(BASE_BLOCK_SIZE);
     let first = primary.read_vec(0, first_length)?;
     // What follows the bins is not read: a file may be much longer than its hive.
     let stated = BaseBlock::from_bytes(&first).ok().filter(|base| base.checksum_fits);
-    let wanted = stated.map_or(most, |base| u64::from(base.bins_size).saturating_add(BASE_BLOCK_SIZE as u64));
+    let wanted = stated.map_or(most, |base| u64::from(base.bins_size).saturating_add(BASE_BLOCK_LENGTH));
     let wanted = wanted.min(primary.len()).min(most);
     let length = usize::try_from(wanted).unwrap_or(usize::MAX);
     match primary.read_vec(0, length) {

@@ -4,7 +4,7 @@ use super::cell::{Cell, CellOffset, Flaw};
 use super::hive::Hive;
 use super::layout::{KEY_COMP_NAME, KEY_NODE, KEY_PREDEF_HANDLE, KEY_SYM_LINK, RawKeyNode};
 use super::name::Name;
-use super::subkeys::Subkeys;
+use super::subkeys::{Subkeys, list_cells};
 use super::value::{Value, Values};
 
 /// A key of a hive.
@@ -161,12 +161,18 @@ impl<'h> Key<'h> {
         Values::new(self.hive, self.offset, self.value_count(), self.node.values.get())
     }
 
-    pub(super) fn values_list(&self) -> Option<CellOffset> {
-        CellOffset::new(self.node.values.get())
+    /// The cell of its list of values, and the bytes in use. `None` where it has no values.
+    #[must_use]
+    pub fn values_cell(&self) -> Option<(CellOffset, usize)> {
+        let count = usize::try_from(self.value_count()).unwrap_or(usize::MAX);
+        let list = CellOffset::new(self.node.values.get()).filter(|_| count > 0)?;
+        Some((list, self.hive.cells().header.saturating_add(count.saturating_mul(4))))
     }
 
-    pub(super) fn subkeys_list(&self) -> Option<CellOffset> {
-        CellOffset::new(self.node.subkeys.get())
+    /// The cells of its lists of subkeys, each with the bytes in use.
+    pub(super) fn list_cells(&self) -> Vec<(CellOffset, usize)> {
+        let first = CellOffset::new(self.node.subkeys.get()).filter(|_| self.subkey_count() > 0);
+        first.map_or(Vec::new(), |first| list_cells(self.hive, first))
     }
 
     pub(super) fn security_cell(&self) -> Option<CellOffset> {
@@ -236,22 +242,4 @@ impl<'h> Key<'h> {
             Flaw::Cut => Some(error.found("a cell that ends before the key does")),
         }
     }
-
-    /// Whether both are stored in the same bytes at the same place of their hives.
-    #[must_use]
-    pub fn node_equals(&self, other: &Key<'_>) -> bool {
-        use zerocopy::IntoBytes;
-        self.offset == other.offset
-            && node_eq(self.node, other.node)
-            && self.name.is_identical(other.name)
-            && self.node.flags.as_bytes() == other.node.flags.as_bytes()
-    }
-}
-
-/// Whether two nodes lead to the same lists and say the same.
-fn node_eq(a: &RawKeyNode, b: &RawKeyNode) -> bool {
-    (a.last_written, a.parent, a.subkey_count, a.subkeys, a.value_count, a.values)
-        == (b.last_written, b.parent, b.subkey_count, b.subkeys, b.value_count, b.values)
-        && (a.security, a.class, a.class_length) == (b.security, b.class, b.class_length)
-        && (a.layer, a.user_flags) == (b.layer, b.user_flags)
 }

@@ -5,8 +5,12 @@ use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 pub(super) const BASE_BLOCK_SIZE: usize = 4096;
+/// The same in file offsets.
+pub(super) const BASE_BLOCK_LENGTH: u64 = 4096;
 pub(super) const BIN_ALIGNMENT: u32 = 4096;
 pub(super) const SECTOR: usize = 512;
+/// The same in file offsets.
+pub(super) const SECTOR_LENGTH: u64 = 512;
 
 pub(super) const BASE_BLOCK_SIGNATURE: [u8; 4] = *b"regf";
 pub(super) const BIN_SIGNATURE: [u8; 4] = *b"hbin";

@@ -29,11 +29,13 @@ mod key;
 mod layout;
 mod log;
 mod name;
+mod remains;
 mod security;
 mod seen;
 mod subkeys;
 #[cfg(test)]
 mod tests;
+mod traversal;
 mod value;
 mod walk;
 
@@ -44,6 +46,8 @@ pub use hive::Hive;
 pub use key::{Key, Layer};
 pub use log::{Log, Outcome, Replay};
 pub use name::Name;
+pub use remains::{Confidence, DeletedKey, DeletedValue, LostValues, Place, Remains};
 pub use subkeys::Subkeys;
+pub use traversal::Traversal;
 pub use value::{Data, Value, Values};
 pub use walk::{Step, Walk};

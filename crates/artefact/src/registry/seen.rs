@@ -28,7 +28,7 @@ impl Seen {
     pub(super) fn insert_range(&mut self, offset: usize, length: usize) {
         let end =
             offset.saturating_add(length).min(self.0.len().saturating_mul(64).saturating_mul(ALIGNMENT));
-        let mut at = offset / ALIGNMENT * ALIGNMENT;
+        let mut at = offset.saturating_sub(offset % ALIGNMENT);
         while at < end {
             self.insert(at);
             at = at.saturating_add(ALIGNMENT);

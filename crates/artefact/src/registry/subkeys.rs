@@ -60,7 +60,7 @@ impl<'h> Subkeys<'h> {
         let count = usize::from(index.count.get());
         let held = match index.signature {
             FAST_LEAF | HASH_LEAF => {
-                let room = elements.len() / size_of::<Hinted>();
+                let room = elements.len().div_euclid(size_of::<Hinted>());
                 let held = <[Hinted]>::ref_from_prefix_with_elems(elements, count.min(room));
                 let held = held.map_or(&[][..], |(held, _)| held);
                 self.leaf = Leaf::Hinted(held);
@@ -142,4 +142,28 @@ impl<'h> Iterator for Subkeys<'h> {
             }
         }
     }
+}
+
+/// The cells of a list and of those that it names, each with the bytes in use.
+pub(super) fn list_cells(hive: &Hive, first: CellOffset) -> Vec<(CellOffset, usize)> {
+    let cells = hive.cells();
+    let mut found = Vec::new();
+    let mut add = |offset: CellOffset| {
+        let cell = cells.at(offset, "list of subkeys").ok()?;
+        let (index, elements) = cell.record::<RawIndex>("list of subkeys").ok()?;
+        let count = usize::from(index.count.get());
+        let size = match index.signature {
+            FAST_LEAF | HASH_LEAF => size_of::<Hinted>(),
+            INDEX_LEAF | INDEX_ROOT => size_of::<U32>(),
+            _ => return None,
+        };
+        let length = count.saturating_mul(size).min(elements.len());
+        let length = cells.header.saturating_add(size_of::<RawIndex>()).saturating_add(length);
+        found.push((offset, length));
+        (index.signature == INDEX_ROOT).then(|| offsets(elements, count))
+    };
+    for leaf in add(first).unwrap_or_default() {
+        CellOffset::new(leaf.get()).and_then(&mut add);
+    }
+    found
 }

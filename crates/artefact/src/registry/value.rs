@@ -251,33 +251,42 @@ impl<'h> Value<'h> {
         }
     }
 
-    /// The cells of its data: that itself, or the record, the list and the segments of big data, each with the
-    /// bytes in use.
-    pub(super) fn data_cells(&self) -> Vec<(CellOffset, usize)> {
+    /// Whether all cells of its data are such that `holds` is true of them: that of the data itself, or the record,
+    /// the list and the segments of big data, each with the bytes in use, its size included.
+    pub fn data_is_within(&self, mut holds: impl FnMut((CellOffset, usize)) -> bool) -> bool {
         let size = usize::try_from(self.size()).unwrap_or(usize::MAX);
         let cells = self.hive.cells();
-        let Some(first) = self.data_cell() else { return Vec::new() };
-        let Ok(cell) = cells.at(first, "data of a value") else { return Vec::new() };
+        let mut holds = |offset, length| holds((offset, cells.header.saturating_add(length)));
+        let Some(first) = self.data_cell() else { return true };
+        let Ok(cell) = cells.at(first, "data of a value") else { return false };
         if !self.is_big(&cell, size) {
-            return vec![(first, size.min(cell.data.len()))];
+            return holds(first, size.min(cell.data.len()));
         }
-        let mut found = vec![(first, size_of::<RawBigData>())];
-        let Ok((record, _)) = cell.record::<RawBigData>("big data") else { return found };
+        let Ok((record, _)) = cell.record::<RawBigData>("big data") else { return false };
         let list = CellOffset::new(record.segments.get());
         let Some((list, Ok(held))) = list.map(|list| (list, cells.at(list, "list of segments"))) else {
-            return found;
+            return false;
         };
         let segments = offsets(held.data, usize::from(record.count.get()));
-        found.push((list, size_of_val(segments)));
-        found.extend(segments.iter().filter_map(|each| Some((CellOffset::new(each.get())?, SEGMENT))));
-        found
+        holds(first, size_of::<RawBigData>())
+            && holds(list, size_of_val(segments))
+            && segments
+                .iter()
+                .all(|each| CellOffset::new(each.get()).is_some_and(|each| holds(each, SEGMENT)))
     }
 
-    pub(super) fn record_bytes(&self) -> usize {
+    /// Its cell, and the bytes in use, the cell's size included.
+    #[must_use]
+    pub fn record_cell(&self) -> (CellOffset, usize) {
+        (self.offset, self.hive.cells().header.saturating_add(self.record_bytes()))
+    }
+
+    fn record_bytes(&self) -> usize {
         size_of::<RawKeyValue>().saturating_add(usize::from(self.raw.name_length.get()))
     }
 
-    pub(super) fn looks_sound(&self) -> bool {
+    /// Whether nothing in the record contradicts the format.
+    pub(super) fn is_consistent(&self) -> bool {
         let size = usize::try_from(self.size()).unwrap_or(usize::MAX);
         let inline = self.raw.data_size.get() & RESIDENT != 0;
         let flags = self.raw.flags.get();

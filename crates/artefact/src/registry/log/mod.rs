@@ -15,7 +15,8 @@ use vminspect_bytes::{ReadAt, ReadAtExt, ReadError, Timestamp};
 use zerocopy::FromBytes;
 
 use super::base_block::{BaseBlock, FileType};
-use super::layout::{BASE_BLOCK_SIZE, RawBin, SECTOR};
+use super::cell::wide;
+use super::layout::{BASE_BLOCK_LENGTH, RawBin, SECTOR, SECTOR_LENGTH};
 
 /// A file beside a hive that may be its log.
 #[derive(Clone)]
@@ -80,8 +81,8 @@ impl Candidate<'_> {
     /// Bytes of the disk's sectors; structures of old logs begin at multiples of it.
     fn sector(&self) -> u64 {
         match self.base.clustering_factor {
-            factor @ 1..=8 => u64::from(factor).saturating_mul(SECTOR as u64),
-            _ => SECTOR as u64,
+            factor @ 1..=8 => u64::from(factor).saturating_mul(SECTOR_LENGTH),
+            _ => SECTOR_LENGTH,
         }
     }
 }
@@ -96,9 +97,8 @@ pub(super) fn replay(
     if !base.checksum_fits {
         let error = ReadError::corrupt("base block").at(508).found("a checksum that does not fit");
         problems.push(error);
-        let damaged = base.clone();
-        let (base, replay) = recover(Some(base), bins, logs, problems);
-        return (base.unwrap_or(damaged), replay);
+        let (recovered, replay) = recover(true, bins, logs, problems);
+        return (recovered.unwrap_or(base), replay);
     }
     if !base.is_dirty() {
         let unused = |log: &Log<'_>| {
@@ -127,7 +127,7 @@ pub(super) fn replay_without_base(
     logs: &[Log<'_>],
     problems: &mut Vec<ReadError>,
 ) -> Result<(BaseBlock, Replay), ReadError> {
-    let (base, replay) = recover(None, bins, logs, problems);
+    let (base, replay) = recover(false, bins, logs, problems);
     if let Some(base) = base {
         return Ok((base, replay));
     }
@@ -151,7 +151,7 @@ pub(super) fn replay_without_base(
 
 /// Takes the base block from the log with the latest entries, which alone is replayed.
 fn recover(
-    damaged: Option<BaseBlock>,
+    has_base: bool,
     bins: &mut Vec<u8>,
     logs: &[Log<'_>],
     problems: &mut Vec<ReadError>,
@@ -167,7 +167,7 @@ fn recover(
     } else {
         old.into_iter().for_each(|log| unused(&mut replay, log.name, "a newer log was replayed"));
     }
-    if base.is_none() && damaged.is_some() {
+    if base.is_none() && has_base {
         tell_unused(&replay, problems);
     }
     (base, replay)
@@ -279,5 +279,5 @@ fn put(bins: &mut [u8], offset: usize, page: &[u8]) -> Option<()> {
 
 /// Position of a page in the hive's file, for messages.
 fn in_file(offset: usize) -> u64 {
-    (offset as u64).saturating_add(BASE_BLOCK_SIZE as u64)
+    wide(offset).saturating_add(BASE_BLOCK_LENGTH)
 }

@@ -6,7 +6,10 @@ use zerocopy::FromBytes;
 use super::marvin32::marvin32;
 use super::{Candidate, Outcome, Replay, grow, in_file, put, unused};
 use crate::registry::base_block::{BaseBlock, FileType};
-use crate::registry::layout::{BIN_ALIGNMENT, LOG_ENTRY_SIGNATURE, RawLogEntry, RawPageReference, SECTOR};
+use crate::registry::cell::wide;
+use crate::registry::layout::{
+    BIN_ALIGNMENT, LOG_ENTRY_SIGNATURE, RawLogEntry, RawPageReference, SECTOR_LENGTH,
+};
 
 /// Bins that an entry may add without giving their bytes.
 const MOST_EMPTY_GROWTH: usize = 16 << 20;
@@ -96,7 +99,7 @@ fn apply_log(
     problems: &mut Vec<ReadError>,
 ) -> Option<u32> {
     let mut expected = log.base.primary_sequence;
-    let (mut position, mut entries, mut pages) = (SECTOR as u64, 0_u32, 0_u32);
+    let (mut position, mut entries, mut pages) = (SECTOR_LENGTH, 0_u32, 0_u32);
     let mut last = None;
     let end = loop {
         let entry = match read_entry(log.bytes, position, expected, bins.len()) {
@@ -115,7 +118,7 @@ fn apply_log(
         (base.primary_sequence, base.secondary_sequence) = (entry.sequence, entry.sequence);
         let Some(next) = expected.checked_add(1) else { break End::Done };
         expected = next;
-        position = position.saturating_add(entry.bytes.len() as u64);
+        position = position.saturating_add(wide(entry.bytes.len()));
     };
     let stopped = match end {
         End::Done => None,
@@ -168,14 +171,13 @@ fn read_entry(log: &dyn ReadAt, position: u64, expected: u32, held: usize) -> Re
     }
     let (size, bins_size) = (raw.size.get(), raw.bins_size.get());
     let left = log.len().saturating_sub(position);
-    if u64::from(size) > left || !u64::from(size).is_multiple_of(SECTOR as u64) {
+    if u64::from(size) > left || !u64::from(size).is_multiple_of(SECTOR_LENGTH) {
         return Err(broken(4, format!("a size up to {left}"), size.to_string()));
     }
-    let (length, bins_size, page_count) =
-        match (usize::try_from(size), usize::try_from(bins_size), usize::try_from(raw.page_count.get())) {
-            (Ok(length), Ok(bins_size), Ok(page_count)) => (length, bins_size, page_count),
-            _ => return Err(broken(4, "sizes that fit into memory".to_owned(), size.to_string())),
-        };
+    let sizes = (usize::try_from(size), usize::try_from(bins_size), usize::try_from(raw.page_count.get()));
+    let (Ok(length), Ok(bins_size), Ok(page_count)) = sizes else {
+        return Err(broken(4, "sizes that fit into memory".to_owned(), size.to_string()));
+    };
     if !bins_size.is_multiple_of(usize::try_from(BIN_ALIGNMENT).unwrap_or(4096)) {
         return Err(broken(16, "a multiple of 4096".to_owned(), bins_size.to_string()));
     }
@@ -194,7 +196,7 @@ fn read_entry(log: &dyn ReadAt, position: u64, expected: u32, held: usize) -> Re
 fn apply_entry(entry: &Entry, position: u64, bins: &mut Vec<u8>) -> Result<u32, ReadError> {
     let bad = |found: String| ReadError::corrupt("log entry").at(position.saturating_add(20)).found(found);
     let rest = entry.bytes.get(size_of::<RawLogEntry>()..).unwrap_or_default();
-    let room = rest.len() / size_of::<RawPageReference>();
+    let room = rest.len().div_euclid(size_of::<RawPageReference>());
     if entry.page_count > room {
         return Err(bad(format!("{} pages in {} bytes", entry.page_count, rest.len())));
     }

@@ -4,6 +4,7 @@ use vminspect_bytes::{ReadAtExt, ReadError, Timestamp};
 
 use super::{Candidate, Outcome, Replay, grow, put, unused};
 use crate::registry::base_block::{BaseBlock, FileType};
+use crate::registry::cell::wide;
 use crate::registry::layout::{DIRTY_VECTOR_SIGNATURE, SECTOR};
 
 /// Replays the log that belongs to the hive's last write, if nothing was replayed yet.
@@ -77,7 +78,7 @@ fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<u32, ReadError> 
     let after_signature = sector.saturating_add(4);
     let bitmap = log.bytes.read_vec(after_signature, bitmap_length)?;
     let dirty: Vec<usize> = pages(&bitmap).take_while(|page| *page < size / SECTOR).collect();
-    let start = after_signature.saturating_add(bitmap_length as u64).next_multiple_of(sector);
+    let start = after_signature.saturating_add(wide(bitmap_length)).next_multiple_of(sector);
     let length = dirty.len().saturating_mul(SECTOR);
     // Bins that are new are dirty as a whole: the hive cannot grow by more than the log has.
     if size > bins.len().saturating_add(length) {
