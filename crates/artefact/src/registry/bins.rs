@@ -68,15 +68,22 @@ fn in_file(start: usize) -> u64 {
     wide(start).saturating_add(BASE_BLOCK_LENGTH)
 }
 
-/// Tells which bins are damaged. Cells in them are read all the same.
+/// Tells which bins are damaged, by their headers or by the sizes of their cells. Cells in them are read all the
+/// same.
 pub(super) fn check_bins(bytes: &[u8], problems: &mut Vec<ReadError>) {
     let mut count = 0_usize;
-    bins(bytes, |_, error| {
+    let mut told = |error| {
         count = count.saturating_add(1);
         if count <= MOST_TOLD {
             problems.push(error);
         }
-    });
+    };
+    for bin in bins(bytes, |_, error| told(error)) {
+        if let Some(bad) = cells(bytes, bin).find(|cell| !cell.is_sound) {
+            let error = ReadError::corrupt("hive bin").at(in_file(bad.start));
+            told(error.expected("a cell").found("a size that is no multiple of 8 or passes the bin's end"));
+        }
+    }
     if let Some(rest) = count.checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
         problems.push(ReadError::corrupt("hive bins").found(format!("{rest} more that are damaged")));
     }
@@ -88,6 +95,8 @@ pub(super) struct Lying {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) free: bool,
+    /// Whether its size makes sense.
+    pub(super) is_sound: bool,
 }
 
 /// The cells of a bin one after another, up to the first whose size makes no sense; what follows that counts as
@@ -100,8 +109,8 @@ pub(super) fn cells(bytes: &[u8], bin: Bin) -> impl Iterator<Item = Lying> + '_ 
         let end = start.saturating_add(length);
         let fits = length >= ALIGNMENT && length.is_multiple_of(ALIGNMENT) && end <= bin.end;
         let cell = match fits {
-            true => Lying { start, end, free: size > 0 },
-            false => Lying { start, end: bin.end, free: false },
+            true => Lying { start, end, free: size > 0, is_sound: true },
+            false => Lying { start, end: bin.end, free: false, is_sound: false },
         };
         start = cell.end;
         Some(cell)

@@ -4,7 +4,9 @@ use super::base_block::{BaseBlock, FileType};
 use super::bins::check_bins;
 use super::cell::{CellOffset, Cells, wide};
 use super::key::Key;
-use super::layout::{BASE_BLOCK_LENGTH, BASE_BLOCK_SIZE, BIN_SIGNATURE};
+use super::layout::{
+    BASE_BLOCK_LENGTH, BASE_BLOCK_SIZE, BIN_SIGNATURE, DIRTY_VECTOR_SIGNATURE, LOG_ENTRY_SIGNATURE, SECTOR,
+};
 use super::log::{self, Log, Replay};
 
 /// Offsets of cells have 31 bits.
@@ -33,7 +35,7 @@ impl Hive {
         }
         let (mut bytes, mut problems) = read_readable(primary)?;
         let base = BaseBlock::from_bytes(&bytes).and_then(|base| match base.file_type {
-            FileType::OldLog | FileType::NewLog => Err(ReadError::corrupt("registry hive")
+            FileType::OldLog | FileType::NewLog if is_log(&bytes) => Err(ReadError::corrupt("registry hive")
                 .found("the log of a hive")
                 .advice("open the hive that it belongs to, with the log beside it")),
             _ => Ok(base),
@@ -50,6 +52,7 @@ impl Hive {
             Err(error) => return Err(error),
         };
         let mut hive = Self { base, bins, replay, problems };
+        hive.check_type();
         hive.cut_to_size();
         hive.check_version();
         let mut problems = std::mem::take(&mut hive.problems);
@@ -70,8 +73,18 @@ impl Hive {
                     .expected(format!("{stated} bytes of hive bins"))
                     .found(format!("an end after {}", self.bins.len())),
             );
+        } else if stated == 0 {
+            self.problems.push(ReadError::corrupt("base block").at(40).found("hive bins of 0 bytes"));
         } else if is_plausible {
             self.bins.truncate(stated);
+        }
+    }
+
+    fn check_type(&mut self) {
+        if self.base.file_type != FileType::Primary {
+            let found = format!("{:?}", self.base.file_type);
+            self.problems
+                .push(ReadError::corrupt("base block").at(28).expected("the type of a hive").found(found));
         }
     }
 
@@ -157,13 +170,19 @@ impl Hive {
     }
 }
 
+/// Whether the second sector is that of a log, of either kind.
+fn is_log(bytes: &[u8]) -> bool {
+    let second: [u8; 4] = bytes.get(SECTOR..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+    second == LOG_ENTRY_SIGNATURE || second == DIRTY_VECTOR_SIGNATURE
+}
+
 /// Reads all of a file that can be read: up to the first error, which is told.
 fn read_readable(primary: &dyn ReadAt) -> Result<(Vec<u8>, Vec<ReadError>), ReadError> {
     let most = LARGEST_BINS.saturating_add(BASE_BLOCK_LENGTH);
     let first_length = usize::try_from(primary.len()).unwrap_or(usize::MAX).min(BASE_BLOCK_SIZE);
     let first = primary.read_vec(0, first_length)?;
     // What follows the bins is not read: a file may be much longer than its hive.
-    let stated = BaseBlock::from_bytes(&first).ok().filter(|base| base.checksum_fits);
+    let stated = BaseBlock::from_bytes(&first).ok().filter(|base| base.checksum_fits && base.bins_size > 0);
     let wanted = stated.map_or(most, |base| u64::from(base.bins_size).saturating_add(BASE_BLOCK_LENGTH));
     let wanted = wanted.min(primary.len()).min(most);
     let length = usize::try_from(wanted).unwrap_or(usize::MAX);

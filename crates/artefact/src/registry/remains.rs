@@ -386,7 +386,9 @@ fn value_list(hive: &Hive, live: &Live<'_>, key: &Key<'_>) -> Vec<CellOffset> {
 fn stretches(bytes: &[u8]) -> Vec<Lying> {
     let mut found = Vec::new();
     let mut end = 0;
-    let gap = |from: usize, to: usize| (from < to).then_some(Lying { start: from, end: to, free: false });
+    let gap = |from: usize, to: usize| {
+        (from < to).then_some(Lying { start: from, end: to, free: false, is_sound: false })
+    };
     for bin in bins::bins(bytes, |_, _| {}) {
         found.extend(gap(end, bin.start));
         found.extend(bins::cells(bytes, Bin { ..bin }));

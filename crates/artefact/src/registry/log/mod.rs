@@ -116,7 +116,7 @@ pub(super) fn replay(
         candidates.into_iter().partition(|log| log.base.file_type == FileType::NewLog);
     let mut base = base;
     new::apply(new, &mut base, bins, &mut replay, problems);
-    old::apply(old, &mut base, bins, &mut replay);
+    old::apply(old, &mut base, bins, &mut replay, problems);
     tell_unused(&replay, problems);
     (base, replay)
 }
@@ -163,7 +163,7 @@ fn recover(
     let mut base = new::apply_latest(new, bins, &mut replay, problems);
     if base.is_none() {
         let written = bin_time(bins);
-        base = old::apply_to_time(old, written, bins, &mut replay);
+        base = old::apply_to_time(old, written, bins, &mut replay, problems);
     } else {
         old.into_iter().for_each(|log| unused(&mut replay, log.name, "a newer log was replayed"));
     }

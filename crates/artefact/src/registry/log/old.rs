@@ -1,19 +1,26 @@
 //! Logs of one set of dirty pages, up to Windows 8.
 
 use vminspect_bytes::{ReadAtExt, ReadError, Timestamp};
+use zerocopy::FromBytes;
 
-use super::{Candidate, Outcome, Replay, grow, put, unused};
+use super::{Candidate, Outcome, Replay, grow, in_file, put, unused};
 use crate::registry::base_block::{BaseBlock, FileType};
 use crate::registry::cell::wide;
-use crate::registry::layout::{DIRTY_VECTOR_SIGNATURE, SECTOR};
+use crate::registry::layout::{BIN_ALIGNMENT, BIN_SIGNATURE, DIRTY_VECTOR_SIGNATURE, RawBin, SECTOR};
 
 /// Replays the log that belongs to the hive's last write, if nothing was replayed yet.
-pub(super) fn apply(logs: Vec<Candidate<'_>>, base: &mut BaseBlock, bins: &mut Vec<u8>, replay: &mut Replay) {
+pub(super) fn apply(
+    logs: Vec<Candidate<'_>>,
+    base: &mut BaseBlock,
+    bins: &mut Vec<u8>,
+    replay: &mut Replay,
+    problems: &mut Vec<ReadError>,
+) {
     if replay.is_applied() {
         logs.iter().for_each(|log| unused(replay, log.name, "newer logs were replayed"));
         return;
     }
-    if let Some(recovered) = apply_to_time(logs, Some(base.last_written), bins, replay) {
+    if let Some(recovered) = apply_to_time(logs, Some(base.last_written), bins, replay, problems) {
         *base = recovered;
     }
 }
@@ -25,6 +32,7 @@ pub(super) fn apply_to_time(
     written: Option<Timestamp>,
     bins: &mut Vec<u8>,
     replay: &mut Replay,
+    problems: &mut Vec<ReadError>,
 ) -> Option<BaseBlock> {
     let mut usable = Vec::new();
     for log in logs {
@@ -52,10 +60,14 @@ pub(super) fn apply_to_time(
             continue;
         }
         match apply_log(&log, bins) {
-            Ok(pages) => {
+            Ok((pages, stopped)) => {
                 let sequence = log.base.primary_sequence;
                 let sequences = (sequence, sequence);
-                let outcome = Outcome::Applied { sequences, entries: 1, pages, stopped: None };
+                let stopped = stopped.map(|error| {
+                    problems.push(error.clone());
+                    error.to_string()
+                });
+                let outcome = Outcome::Applied { sequences, entries: 1, pages, stopped };
                 replay.logs.push((log.name.to_owned(), outcome));
                 recovered = Some(BaseBlock { file_type: FileType::Primary, ..log.base });
             }
@@ -65,8 +77,9 @@ pub(super) fn apply_to_time(
     recovered
 }
 
-/// Puts the pages of a log in their places. Either all of them are there, or nothing is done.
-fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<u32, ReadError> {
+/// Puts the pages of a log in their places. Either all of them are there, or nothing is done. Where one would
+/// overwrite the beginning of a bin with something else, Windows stops: so does this, and tells.
+fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<(u32, Option<ReadError>), ReadError> {
     let sector = log.sector();
     let size = usize::try_from(log.base.bins_size).unwrap_or(usize::MAX);
     let bitmap_length = (size / SECTOR).div_ceil(8);
@@ -89,10 +102,30 @@ fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<u32, ReadError> 
     }
     let data = log.bytes.read_vec(start, length)?;
     grow(bins, size);
+    let mut done = 0_u32;
     for (page, bytes) in dirty.iter().zip(data.chunks_exact(SECTOR)) {
-        put(bins, page.saturating_mul(SECTOR), bytes);
+        let offset = page.saturating_mul(SECTOR);
+        if begins_bin(bins.get(offset..).unwrap_or_default(), offset) && !begins_bin(bytes, offset) {
+            let place = start.saturating_add(wide(SECTOR).saturating_mul(u64::from(done)));
+            let error = ReadError::corrupt(format!("log {}", log.name))
+                .at(place)
+                .expected(format!("the hive bin at {:#x}", in_file(offset)))
+                .found("something else; the pages from there on are not replayed");
+            return Ok((done, Some(error)));
+        }
+        put(bins, offset, bytes);
+        done = done.saturating_add(1);
     }
-    Ok(u32::try_from(dirty.len()).unwrap_or(u32::MAX))
+    Ok((done, None))
+}
+
+/// Whether `bytes` begin with the header of the bin at `offset`.
+fn begins_bin(bytes: &[u8], offset: usize) -> bool {
+    RawBin::ref_from_prefix(bytes).is_ok_and(|(bin, _)| {
+        bin.signature == BIN_SIGNATURE
+            && usize::try_from(bin.offset.get()) == Ok(offset)
+            && bin.size.get() >= BIN_ALIGNMENT
+    })
 }
 
 /// Numbers of the bits that are set.

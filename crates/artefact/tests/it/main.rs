@@ -1,0 +1,10 @@
+//! Parsers of artefacts on files that others made.
+
+mod evidence;
+mod registry_corpus;
+mod registry_damaged;
+mod registry_deleted;
+mod registry_fields;
+mod registry_logs;
+mod registry_trees;
+mod tree;

@@ -1,0 +1,1 @@
+//! Fields that trees do not show.
