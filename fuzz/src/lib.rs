@@ -8,6 +8,7 @@ mod filesystem;
 mod guest;
 mod image;
 mod ntfs;
+mod registry;
 mod report;
 mod seed;
 mod text;
@@ -17,6 +18,7 @@ pub use filesystem::{exfat, ext, ext_journal, fat, ntfs};
 pub use guest::guest;
 pub use image::qcow2;
 pub use ntfs::ntfs_decode;
+pub use registry::registry;
 pub use report::report;
 pub use text::guest_text;
 pub use volume::{gpt, mbr};
@@ -43,5 +45,6 @@ pub static TARGETS: &[Target] = &[
     Target { name: "ntfs", run: ntfs },
     Target { name: "ntfs_decode", run: ntfs_decode },
     Target { name: "qcow2", run: qcow2 },
+    Target { name: "registry", run: registry },
     Target { name: "report", run: report },
 ];

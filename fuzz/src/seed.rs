@@ -43,7 +43,20 @@ impl Seed {
         Self { bytes, places }
     }
 
-    fn patched(&self, mut patches: &[u8]) -> Vec<u8> {
+    /// Several files as one, and where each begins behind the first.
+    pub(crate) fn joined(parts: &[&[u8]]) -> (Self, Vec<usize>) {
+        let mut bytes = Vec::new();
+        let mut starts = Vec::new();
+        for part in parts {
+            starts.push(bytes.len());
+            bytes.extend_from_slice(&Self::decompress(part).bytes);
+        }
+        starts.remove(0);
+        let places = places(&bytes);
+        (Self { bytes, places }, starts)
+    }
+
+    pub(crate) fn patched(&self, mut patches: &[u8]) -> Vec<u8> {
         let mut bytes = self.bytes.clone();
         while let [low, high, shape, rest @ ..] = patches {
             let place = usize::from(u16::from_le_bytes([*low, *high])) % self.places.len();

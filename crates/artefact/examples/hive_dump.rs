@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p vminspect-artefact --example hive_dump -- HIVE [LOG…]`
 
+#![expect(clippy::print_stderr, reason = "a program that tells what was wrong")]
+
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 
 mod evidence;
 mod registry_corpus;
+mod registry_damage;
 mod registry_damaged;
 mod registry_deleted;
 mod registry_fields;

@@ -6,10 +6,10 @@ use vminspect_bytes::Memory;
 
 use crate::{evidence, tree};
 
-/// What was replayed of each log: the first and last number, and the pages.
 /// A log, the first and last number of what was replayed, and the pages.
 type Replayed = (String, Option<(u32, u32)>, u32);
 
+/// What was replayed of each log.
 fn replayed(hive: &Hive) -> Vec<Replayed> {
     let outcomes = hive.replay().logs.iter().map(|(name, outcome)| match outcome {
         // An old log has no entries with numbers of their own.
