@@ -16,9 +16,29 @@ const LARGEST_BINS: u64 = 1 << 31;
 #[derive(Debug)]
 pub struct Hive {
     base: BaseBlock,
-    bins: Vec<u8>,
+    image: HiveImage,
     replay: Replay,
     problems: Vec<ReadError>,
+}
+
+/// A hive's file in memory: the base block, which is not looked at again, and the bins. They stay together, as
+/// hives are large enough for a copy to count.
+#[derive(Debug)]
+pub(super) struct HiveImage(Vec<u8>);
+
+impl HiveImage {
+    pub(super) fn bins(&self) -> &[u8] {
+        self.0.get(BASE_BLOCK_SIZE..).unwrap_or_default()
+    }
+
+    pub(super) fn bins_mut(&mut self) -> &mut [u8] {
+        self.0.get_mut(BASE_BLOCK_SIZE..).unwrap_or_default()
+    }
+
+    /// Makes the bins `length` bytes long; what is new is zero.
+    pub(super) fn resize(&mut self, length: usize) {
+        self.0.resize(BASE_BLOCK_SIZE.saturating_add(length), 0);
+    }
 }
 
 impl Hive {
@@ -33,31 +53,28 @@ impl Hive {
         if primary.is_empty() {
             return Err(ReadError::corrupt("registry hive").at(0).found("an empty file"));
         }
-        let (mut bytes, mut problems) = read_readable(primary)?;
+        let (bytes, mut problems) = read_readable(primary)?;
         let base = BaseBlock::from_bytes(&bytes).and_then(|base| match base.file_type {
             FileType::OldLog | FileType::NewLog if is_log(&bytes) => Err(ReadError::corrupt("registry hive")
                 .found("the log of a hive")
                 .advice("open the hive that it belongs to, with the log beside it")),
             _ => Ok(base),
         });
-        let held = bytes.split_off(bytes.len().min(BASE_BLOCK_SIZE));
-        let mut bins = held;
+        let mut image = HiveImage(bytes);
         let (base, replay) = match base {
-            Ok(base) => log::replay(base, &mut bins, logs, &mut problems),
+            Ok(base) => log::replay(base, &mut image, logs, &mut problems),
             // Without its base block it is still a hive if a bin follows.
-            Err(error) if bins.starts_with(&BIN_SIGNATURE) => {
+            Err(error) if image.bins().starts_with(&BIN_SIGNATURE) => {
                 problems.push(error);
-                log::replay_without_base(&mut bins, logs, &mut problems)?
+                log::replay_without_base(&mut image, logs, &mut problems)
             }
             Err(error) => return Err(error),
         };
-        let mut hive = Self { base, bins, replay, problems };
+        let mut hive = Self { base, image, replay, problems };
         hive.check_type();
         hive.cut_to_size();
         hive.check_version();
-        let mut problems = std::mem::take(&mut hive.problems);
-        check_bins(&hive.bins, &mut problems);
-        hive.problems = problems;
+        check_bins(hive.image.bins(), &mut hive.problems);
         Ok(hive)
     }
 
@@ -65,18 +82,19 @@ impl Hive {
     fn cut_to_size(&mut self) {
         let stated = usize::try_from(self.base.bins_size).unwrap_or(usize::MAX);
         let is_plausible = stated > 0 && self.base.checksum_fits;
-        if stated > self.bins.len() {
-            let end = wide(self.bins.len()).saturating_add(BASE_BLOCK_LENGTH);
+        let held = self.image.bins().len();
+        if stated > held {
+            let end = wide(held).saturating_add(BASE_BLOCK_LENGTH);
             self.problems.push(
                 ReadError::corrupt("registry hive")
                     .at(end)
                     .expected(format!("{stated} bytes of hive bins"))
-                    .found(format!("an end after {}", self.bins.len())),
+                    .found(format!("an end after {held}")),
             );
         } else if stated == 0 {
             self.problems.push(ReadError::corrupt("base block").at(40).found("hive bins of 0 bytes"));
         } else if is_plausible {
-            self.bins.truncate(stated);
+            self.image.resize(stated);
         }
     }
 
@@ -123,7 +141,7 @@ impl Hive {
     /// The hive bins after the logs were replayed: all cells are in them.
     #[must_use]
     pub fn bins(&self) -> &[u8] {
-        &self.bins
+        self.image.bins()
     }
 
     /// The root key.
@@ -152,7 +170,7 @@ impl Hive {
     }
 
     pub(super) fn cells(&self) -> Cells<'_> {
-        Cells { bins: &self.bins, header: if self.is_version_1_1() { 8 } else { 4 } }
+        Cells { bins: self.image.bins(), header: if self.is_version_1_1() { 8 } else { 4 } }
     }
 
     /// Cells of Windows NT 3.1 also name the one before them, and names are always UTF-16.

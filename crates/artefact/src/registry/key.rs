@@ -236,10 +236,10 @@ impl<'h> Key<'h> {
     /// What is wrong with it, although it could be read.
     #[must_use]
     pub fn problem(&self) -> Option<ReadError> {
-        let error = ReadError::corrupt("key node").at(self.offset.in_file());
-        match self.flaw? {
-            Flaw::Free => Some(error.found("a cell that is marked as free, though a list names it")),
-            Flaw::Cut => Some(error.found("a cell that ends before the key does")),
-        }
+        let found = match self.flaw? {
+            Flaw::Free => "a cell that is marked as free, though a list names it",
+            Flaw::Cut => "a cell that ends before the key does",
+        };
+        Some(ReadError::corrupt("key node").at(self.offset.in_file()).found(found))
     }
 }

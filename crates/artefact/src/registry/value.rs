@@ -135,11 +135,11 @@ impl<'h> Value<'h> {
     /// What is wrong with the value itself, although it could be read.
     #[must_use]
     pub fn problem(&self) -> Option<ReadError> {
-        let error = ReadError::corrupt("value").at(self.offset.in_file());
-        match self.flaw? {
-            Flaw::Free => Some(error.found("a cell that is marked as free, though a list names it")),
-            Flaw::Cut => Some(error.found("a cell that ends before the value's name does")),
-        }
+        let found = match self.flaw? {
+            Flaw::Free => "a cell that is marked as free, though a list names it",
+            Flaw::Cut => "a cell that ends before the value's name does",
+        };
+        Some(ReadError::corrupt("value").at(self.offset.in_file()).found(found))
     }
 
     /// Its data, as much as can be read. Where they are in one cell, nothing is copied.

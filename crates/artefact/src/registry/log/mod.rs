@@ -16,6 +16,7 @@ use zerocopy::FromBytes;
 
 use super::base_block::{BaseBlock, FileType};
 use super::cell::wide;
+use super::hive::HiveImage;
 use super::layout::{BASE_BLOCK_LENGTH, RawBin, SECTOR, SECTOR_LENGTH};
 
 /// A file beside a hive that may be its log.
@@ -90,14 +91,14 @@ impl Candidate<'_> {
 /// Brings the bins up to date, when the hive is dirty.
 pub(super) fn replay(
     base: BaseBlock,
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     logs: &[Log<'_>],
     problems: &mut Vec<ReadError>,
 ) -> (BaseBlock, Replay) {
     if !base.checksum_fits {
         let error = ReadError::corrupt("base block").at(508).found("a checksum that does not fit");
         problems.push(error);
-        let (recovered, replay) = recover(true, bins, logs, problems);
+        let (recovered, replay) = recover(true, image, logs, problems);
         return (recovered.unwrap_or(base), replay);
     }
     if !base.is_dirty() {
@@ -115,44 +116,44 @@ pub(super) fn replay(
     let (new, old): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|log| log.base.file_type == FileType::NewLog);
     let mut base = base;
-    new::apply(new, &mut base, bins, &mut replay, problems);
-    old::apply(old, &mut base, bins, &mut replay, problems);
+    new::apply(new, &mut base, image, &mut replay, problems);
+    old::apply(old, &mut base, image, &mut replay, problems);
     tell_unused(&replay, problems);
     (base, replay)
 }
 
 /// Opens a hive that has no base block: with that of a log, or else by what is usual.
 pub(super) fn replay_without_base(
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     logs: &[Log<'_>],
     problems: &mut Vec<ReadError>,
-) -> Result<(BaseBlock, Replay), ReadError> {
-    let (base, replay) = recover(false, bins, logs, problems);
+) -> (BaseBlock, Replay) {
+    let (base, replay) = recover(false, image, logs, problems);
     if let Some(base) = base {
-        return Ok((base, replay));
+        return (base, replay);
     }
     // Windows puts the root key into the first cell.
     let usual = BaseBlock {
         primary_sequence: 0,
         secondary_sequence: 0,
-        last_written: bin_time(bins).unwrap_or(Timestamp::from_filetime(0)),
+        last_written: bin_time(image.bins()).unwrap_or(Timestamp::from_filetime(0)),
         version: (1, 5),
         file_type: FileType::Primary,
         root_cell: 32,
-        bins_size: u32::try_from(bins.len()).unwrap_or(u32::MAX),
+        bins_size: u32::try_from(image.bins().len()).unwrap_or(u32::MAX),
         clustering_factor: 1,
         file_name: String::new(),
         flags: 0,
         last_reorganized: None,
         checksum_fits: false,
     };
-    Ok((usual, replay))
+    (usual, replay)
 }
 
 /// Takes the base block from the log with the latest entries, which alone is replayed.
 fn recover(
     has_base: bool,
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     logs: &[Log<'_>],
     problems: &mut Vec<ReadError>,
 ) -> (Option<BaseBlock>, Replay) {
@@ -160,10 +161,10 @@ fn recover(
     let candidates = candidates(logs, None, &mut replay);
     let (new, old): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|log| log.base.file_type == FileType::NewLog);
-    let mut base = new::apply_latest(new, bins, &mut replay, problems);
+    let mut base = new::apply_latest(new, image, &mut replay, problems);
     if base.is_none() {
-        let written = bin_time(bins);
-        base = old::apply_to_time(old, written, bins, &mut replay, problems);
+        let written = bin_time(image.bins());
+        base = old::apply_to_time(old, written, image, &mut replay, problems);
     } else {
         old.into_iter().for_each(|log| unused(&mut replay, log.name, "a newer log was replayed"));
     }
@@ -263,17 +264,17 @@ fn tell_unused(replay: &Replay, problems: &mut Vec<ReadError>) {
     }
 }
 
-/// Grows or leaves the bins so that `size` bytes are there.
-fn grow(bins: &mut Vec<u8>, size: usize) {
-    if bins.len() < size {
-        bins.resize(size, 0);
+/// Makes the bins at least `size` bytes long.
+fn grow(image: &mut HiveImage, size: usize) {
+    if image.bins().len() < size {
+        image.resize(size);
     }
 }
 
 /// Puts a page in its place.
-fn put(bins: &mut [u8], offset: usize, page: &[u8]) -> Option<()> {
+fn put(image: &mut HiveImage, offset: usize, page: &[u8]) -> Option<()> {
     let end = offset.checked_add(page.len())?;
-    bins.get_mut(offset..end)?.copy_from_slice(page);
+    image.bins_mut().get_mut(offset..end)?.copy_from_slice(page);
     Some(())
 }
 

@@ -7,6 +7,7 @@ use super::marvin32::marvin32;
 use super::{Candidate, Outcome, Replay, grow, in_file, put, unused};
 use crate::registry::base_block::{BaseBlock, FileType};
 use crate::registry::cell::wide;
+use crate::registry::hive::HiveImage;
 use crate::registry::layout::{
     BIN_ALIGNMENT, LOG_ENTRY_SIGNATURE, RawLogEntry, RawPageReference, SECTOR_LENGTH,
 };
@@ -36,7 +37,7 @@ enum End {
 pub(super) fn apply(
     mut logs: Vec<Candidate<'_>>,
     base: &mut BaseBlock,
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     replay: &mut Replay,
     problems: &mut Vec<ReadError>,
 ) {
@@ -63,14 +64,14 @@ pub(super) fn apply(
             }
             _ => {}
         }
-        last = apply_log(&log, base, bins, replay, problems).or(last);
+        last = apply_log(&log, base, image, replay, problems).or(last);
     }
 }
 
 /// Replays the log that has the latest entries, and gives its base block.
 pub(super) fn apply_latest(
     logs: Vec<Candidate<'_>>,
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     replay: &mut Replay,
     problems: &mut Vec<ReadError>,
 ) -> Option<BaseBlock> {
@@ -86,7 +87,7 @@ pub(super) fn apply_latest(
     }
     let latest = latest?;
     let mut base = BaseBlock { file_type: FileType::Primary, ..latest.base.clone() };
-    apply_log(&latest, &mut base, bins, replay, problems)?;
+    apply_log(&latest, &mut base, image, replay, problems)?;
     Some(base)
 }
 
@@ -94,7 +95,7 @@ pub(super) fn apply_latest(
 fn apply_log(
     log: &Candidate<'_>,
     base: &mut BaseBlock,
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     replay: &mut Replay,
     problems: &mut Vec<ReadError>,
 ) -> Option<u32> {
@@ -102,11 +103,11 @@ fn apply_log(
     let (mut position, mut entries, mut pages) = (SECTOR_LENGTH, 0_u32, 0_u32);
     let mut last = None;
     let end = loop {
-        let entry = match read_entry(log.bytes, position, expected, bins.len()) {
+        let entry = match read_entry(log.bytes, position, expected, image.bins().len()) {
             Ok(entry) => entry,
             Err(end) => break end,
         };
-        let done = match apply_entry(&entry, position, bins) {
+        let done = match apply_entry(&entry, position, image) {
             Ok(done) => done,
             Err(error) => break End::Broken(error),
         };
@@ -194,7 +195,7 @@ fn read_entry(log: &dyn ReadAt, position: u64, expected: u32, held: usize) -> Re
 }
 
 /// Puts the pages of an entry in their places.
-fn apply_entry(entry: &Entry, position: u64, bins: &mut Vec<u8>) -> Result<u32, ReadError> {
+fn apply_entry(entry: &Entry, position: u64, image: &mut HiveImage) -> Result<u32, ReadError> {
     let bad = |found: String| ReadError::corrupt("log entry").at(position.saturating_add(20)).found(found);
     let rest = entry.bytes.get(size_of::<RawLogEntry>()..).unwrap_or_default();
     let room = rest.len().div_euclid(size_of::<RawPageReference>());
@@ -203,7 +204,7 @@ fn apply_entry(entry: &Entry, position: u64, bins: &mut Vec<u8>) -> Result<u32, 
     }
     let (references, mut data) = <[RawPageReference]>::ref_from_prefix_with_elems(rest, entry.page_count)
         .map_err(|_| bad("pages that do not fit".to_owned()))?;
-    grow(bins, entry.bins_size);
+    grow(image, entry.bins_size);
     let mut pages = 0_u32;
     for reference in references {
         let sizes = (usize::try_from(reference.offset.get()), usize::try_from(reference.size.get()));
@@ -213,7 +214,7 @@ fn apply_entry(entry: &Entry, position: u64, bins: &mut Vec<u8>) -> Result<u32, 
         let Some(page) = data.split_off(..size) else {
             return Err(bad(format!("a page of {size} bytes where {} are left", data.len())));
         };
-        if put(bins, offset, page).is_none() {
+        if put(image, offset, page).is_none() {
             return Err(bad(format!("a page for byte {} of the hive, past its end", in_file(offset))));
         }
         pages = pages.saturating_add(1);

@@ -6,13 +6,14 @@ use zerocopy::FromBytes;
 use super::{Candidate, Outcome, Replay, grow, in_file, put, unused};
 use crate::registry::base_block::{BaseBlock, FileType};
 use crate::registry::cell::wide;
+use crate::registry::hive::HiveImage;
 use crate::registry::layout::{BIN_ALIGNMENT, BIN_SIGNATURE, DIRTY_VECTOR_SIGNATURE, RawBin, SECTOR};
 
 /// Replays the log that belongs to the hive's last write, if nothing was replayed yet.
 pub(super) fn apply(
     logs: Vec<Candidate<'_>>,
     base: &mut BaseBlock,
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     replay: &mut Replay,
     problems: &mut Vec<ReadError>,
 ) {
@@ -20,7 +21,7 @@ pub(super) fn apply(
         logs.iter().for_each(|log| unused(replay, log.name, "newer logs were replayed"));
         return;
     }
-    if let Some(recovered) = apply_to_time(logs, Some(base.last_written), bins, replay, problems) {
+    if let Some(recovered) = apply_to_time(logs, Some(base.last_written), image, replay, problems) {
         *base = recovered;
     }
 }
@@ -30,7 +31,7 @@ pub(super) fn apply(
 pub(super) fn apply_to_time(
     logs: Vec<Candidate<'_>>,
     written: Option<Timestamp>,
-    bins: &mut Vec<u8>,
+    image: &mut HiveImage,
     replay: &mut Replay,
     problems: &mut Vec<ReadError>,
 ) -> Option<BaseBlock> {
@@ -59,7 +60,7 @@ pub(super) fn apply_to_time(
             unused(replay, log.name, "another log, as new as this one or newer, was replayed");
             continue;
         }
-        match apply_log(&log, bins) {
+        match apply_log(&log, image) {
             Ok((pages, stopped)) => {
                 let sequence = log.base.primary_sequence;
                 let sequences = (sequence, sequence);
@@ -79,7 +80,7 @@ pub(super) fn apply_to_time(
 
 /// Puts the pages of a log in their places. Either all of them are there, or nothing is done. Where one would
 /// overwrite the beginning of a bin with something else, Windows stops: so does this, and tells.
-fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<(u32, Option<ReadError>), ReadError> {
+fn apply_log(log: &Candidate<'_>, image: &mut HiveImage) -> Result<(u32, Option<ReadError>), ReadError> {
     let sector = log.sector();
     let size = usize::try_from(log.base.bins_size).unwrap_or(usize::MAX);
     let bitmap_length = (size / SECTOR).div_ceil(8);
@@ -94,18 +95,18 @@ fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<(u32, Option<Rea
     let start = after_signature.saturating_add(wide(bitmap_length)).next_multiple_of(sector);
     let length = dirty.len().saturating_mul(SECTOR);
     // Bins that are new are dirty as a whole: the hive cannot grow by more than the log has.
-    if size > bins.len().saturating_add(length) {
+    if size > image.bins().len().saturating_add(length) {
         return Err(ReadError::corrupt("base block of a log")
             .at(40)
-            .expected(format!("at most {} bytes of hive bins", bins.len().saturating_add(length)))
+            .expected(format!("at most {} bytes of hive bins", image.bins().len().saturating_add(length)))
             .found(size.to_string()));
     }
     let data = log.bytes.read_vec(start, length)?;
-    grow(bins, size);
+    grow(image, size);
     let mut done = 0_u32;
     for (page, bytes) in dirty.iter().zip(data.chunks_exact(SECTOR)) {
         let offset = page.saturating_mul(SECTOR);
-        if begins_bin(bins.get(offset..).unwrap_or_default(), offset) && !begins_bin(bytes, offset) {
+        if begins_bin(image.bins().get(offset..).unwrap_or_default(), offset) && !begins_bin(bytes, offset) {
             let place = start.saturating_add(wide(SECTOR).saturating_mul(u64::from(done)));
             let error = ReadError::corrupt(format!("log {}", log.name))
                 .at(place)
@@ -113,7 +114,7 @@ fn apply_log(log: &Candidate<'_>, bins: &mut Vec<u8>) -> Result<(u32, Option<Rea
                 .found("something else; the pages from there on are not replayed");
             return Ok((done, Some(error)));
         }
-        put(bins, offset, bytes);
+        put(image, offset, bytes);
         done = done.saturating_add(1);
     }
     Ok((done, None))
