@@ -3,6 +3,7 @@
 
 mod damaged;
 mod provenance;
+mod registry;
 mod truth;
 mod unreadable;
 mod windows;
@@ -17,9 +18,13 @@ use vminspect_bytes::ReadAtExt;
 use vminspect_guest::Guest;
 use vminspect_image::{Disk, OpenOptions};
 
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+}
+
 /// A committed sample image.
 fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/samples").join(name)
+    fixture("samples").join(name)
 }
 
 fn guest(path: &Path) -> Guest {
