@@ -1,5 +1,7 @@
 use std::fmt;
 
+use vminspect_bytes::{Family, ReadError};
+
 /// What opening or asking a guest returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -16,6 +18,24 @@ pub enum Error {
     NotFound(String),
     /// The symbolic links on this path lead in a circle, or through more links than Linux follows.
     TooManyLinks(String),
+    /// A registry hive could not be read.
+    Hive(ReadError),
+    /// No hive of the guest holds this path of the registry.
+    NoHive(String),
+}
+
+impl Error {
+    /// Whose limit it is. What is not there counts as `Corrupt` where something in the guest refers to it.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Image(error) => error.family(),
+            Self::Volume(error) => error.family(),
+            Self::FileSystem(error) => error.family(),
+            Self::Hive(error) => error.family(),
+            Self::NotFound(_) | Self::TooManyLinks(_) | Self::NoHive(_) => Family::Corrupt,
+        }
+    }
 }
 
 impl From<vminspect_image::Error> for Error {
@@ -43,6 +63,10 @@ impl fmt::Display for Error {
                 )
             }
             Self::NotFound(path) => write!(f, "{path} does not exist in the guest"),
+            Self::Hive(error) => error.fmt(f),
+            Self::NoHive(path) => {
+                write!(f, "{path} is in no hive of the guest; paths of the registry begin with HKLM or HKU")
+            }
             Self::TooManyLinks(path) => write!(f, "{path} leads through too many symbolic links"),
         }
     }

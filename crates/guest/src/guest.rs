@@ -8,14 +8,15 @@ use vminspect_volume::VolumeTable;
 
 use crate::namespace::{self, FollowLast, Namespace};
 use crate::volume::{GuestVolume, open_volumes, report_unknown};
-use crate::{Coverage, Error, OperatingSystem, Result, linux, mount_table, windows};
+use crate::{Coverage, Error, HiveFile, OperatingSystem, Result, linux, mount_table, windows};
 
 /// The disk of a virtual machine, opened: its volumes, their filesystems, and one namespace of paths.
 ///
 /// Every path begins with its volume's [`GuestVolume::prefix`]:
 ///
 /// - Where Linux is found, its volume is `/`, and the volumes that its mount table names have the paths at which
-///   it mounts them. Where Windows is found, its volume is `C:`, and names are separated by `\` in all volumes. If
+///   it mounts them. Where Windows is found, volumes have the drive letters that its registry gives them (its own is
+///   `C:` where that gives none), and names are separated by `\` in all volumes. If
 ///   several volumes hold a system, the first is taken; the others are reported.
 /// - Without an operating system, the only volume that can hold files (swap space and boot loaders' areas do
 ///   not) is `/`. It may be one that cannot be read: what a volume is called must not change when another is
@@ -31,7 +32,7 @@ pub struct Guest {
 }
 
 /// A file that a path leads to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Located {
     /// Index into [`Guest::volumes`].
     pub volume: usize,
@@ -66,7 +67,7 @@ impl Guest {
                 linux::describe(&volumes, root)
             }
             SystemFamily::Windows => {
-                windows::mount(&mut volumes, root);
+                windows::mount(&image, &mut volumes, &table, root, &mut coverage);
                 windows::describe(&volumes, root)
             }
         });
@@ -157,6 +158,17 @@ impl Guest {
     #[must_use]
     pub fn volume_pairs(before: &Self, after: &Self) -> Vec<(Option<usize>, Option<usize>)> {
         pairs(&before.volumes, &after.volumes)
+    }
+
+    /// The registry hives of a Windows guest, sorted by [`HiveFile::mount`]; none of others. What could not be
+    /// read on the way is told; hives themselves are not opened, except for the list of users.
+    ///
+    /// Found are the hives of `System32\\config` and their backups, those of users (of `ProfileList`, and of
+    /// profiles that it does not name), the boot configuration of every volume, those of programs that Windows
+    /// brings along, and those of older installations.
+    #[must_use]
+    pub fn hives(&self) -> (Vec<HiveFile>, Coverage) {
+        windows::find_hives(self)
     }
 
     /// Evidence that changed while it was read, for the end of a command.
@@ -255,16 +267,6 @@ fn pairs(before: &[GuestVolume], after: &[GuestVolume]) -> Vec<(Option<usize>, O
         let a = if order.is_le() { left.next() } else { None };
         let b = if order.is_ge() { right.next() } else { None };
         pairs.push((a.map(|pair| pair.1), b.map(|pair| pair.1)));
-    }
-}
-
-/// Family of any error of this crate, for coverage.
-pub(crate) fn family(error: &Error) -> Family {
-    match error {
-        Error::Image(error) => error.family(),
-        Error::Volume(error) => error.family(),
-        Error::FileSystem(error) => error.family(),
-        Error::NotFound(_) | Error::TooManyLinks(_) => Family::Corrupt,
     }
 }
 

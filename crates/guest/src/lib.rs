@@ -29,3 +29,4 @@ pub use error::{Error, Result};
 pub use guest::{Guest, Located};
 pub use system::OperatingSystem;
 pub use volume::GuestVolume;
+pub use windows::{HiveFile, HiveKind, Registry, RegistryPlace};

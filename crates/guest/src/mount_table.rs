@@ -3,7 +3,7 @@
 use vminspect_artefact::fstab::{self, Device, Entry};
 use vminspect_bytes::{Family, ReadError};
 
-use crate::guest::{family, read_file};
+use crate::guest::read_file;
 use crate::namespace::{FollowLast, Namespace};
 use crate::volume::GuestVolume;
 use crate::{Coverage, Error};
@@ -73,7 +73,7 @@ pub(crate) fn mount(image: &str, volumes: &mut [GuestVolume], root: usize, cover
     let table = match read_file(volumes, TABLE, LARGEST_TABLE) {
         Ok(table) => table,
         Err(Error::NotFound(_)) => return,
-        Err(error) => return coverage.add_error(image, TABLE, family(&error), &error),
+        Err(error) => return coverage.add_error(image, TABLE, error.family(), &error),
     };
     for mount in wanted(image, &table, coverage) {
         match device_volume(volumes, &mount.entry.device) {

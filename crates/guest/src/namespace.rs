@@ -154,6 +154,12 @@ impl<'a> Namespace<'a> {
         found.filter(|(_, rest)| rest.is_empty() || rest.starts_with(b"/"))
     }
 
+    /// The volume that a path of Windows names, with what may stand before the drive, and the path inside it.
+    pub(crate) fn drive_and_rest(self, path: &[u8]) -> Option<(usize, &[u8])> {
+        let device = DEVICE_PREFIXES.iter().find_map(|prefix| path.strip_prefix(*prefix));
+        self.drive_of(device.unwrap_or(path))
+    }
+
     /// The volume that a path of Windows begins with, in any case: `C:`, `vol2:`.
     fn drive_of(self, path: &[u8]) -> Option<(usize, &[u8])> {
         let end = path.iter().position(|byte| *byte == b':')?.checked_add(1)?;

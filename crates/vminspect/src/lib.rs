@@ -44,7 +44,8 @@ pub use vminspect_filesystem::{
 
 // Guests.
 pub use vminspect_guest::{
-    Coverage, Error as GuestError, Guest, GuestVolume, Located, OperatingSystem, Problem,
+    Coverage, Error as GuestError, Guest, GuestVolume, HiveFile, HiveKind, Located, OperatingSystem, Problem,
+    Registry, RegistryPlace,
 };
 
 // Analyses and their findings.

@@ -1,6 +1,7 @@
 //! Guests from `fixtures/guest.sh`: systems, mounts, paths, and what damage leaves of them.
 
 mod damage;
+mod hives;
 mod namespace;
 mod system;
 mod windows;
