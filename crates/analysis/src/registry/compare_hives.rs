@@ -44,6 +44,9 @@ pub fn compare_hives(
         path: mount.to_vec(),
         found: RegistryComparison::default(),
     };
+    if comparer.same.is_everything(before.hive, after.hive) {
+        return comparer.finish();
+    }
     // A root that cannot be read is told; nothing can be said to be missing.
     if let (Some(old), Some(new)) = (comparer.before.traversal.root(), comparer.after.traversal.root()) {
         comparer.pair(&old, &new, 0);
@@ -62,6 +65,7 @@ pub fn one_sided_hive(side: HiveSide<'_>, mount: &[u8], is_created: bool) -> Reg
     let mut found = RegistryComparison { coverage: side.finish(), ..RegistryComparison::default() };
     let into = if is_created { &mut found.created_keys } else { &mut found.deleted_keys };
     *into = keys;
+    found.sort();
     found
 }
 
@@ -291,6 +295,7 @@ impl<'h> Comparer<'h> {
         let mut found = self.found;
         found.coverage.extend(self.before.finish());
         found.coverage.extend(self.after.finish());
+        found.sort();
         found
     }
 }

@@ -90,6 +90,22 @@ impl RegistryComparison {
             && self.changed_values.is_empty()
             && self.changed_keys.is_empty()
     }
+
+    /// Takes over what another comparison found.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.created_keys.extend(other.created_keys);
+        self.deleted_keys.extend(other.deleted_keys);
+        self.changed_values.extend(other.changed_values);
+        self.changed_keys.extend(other.changed_keys);
+        self.coverage.extend(other.coverage);
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.created_keys.sort_by(|x, y| x.path.cmp(&y.path));
+        self.deleted_keys.sort_by(|x, y| x.path.cmp(&y.path));
+        self.changed_values.sort_by(|x, y| x.path.cmp(&y.path));
+        self.changed_keys.sort_by(|x, y| x.path.cmp(&y.path));
+    }
 }
 
 /// What a comparison of registries looks at besides keys, values, classes and flags.

@@ -17,6 +17,15 @@ impl SamePages {
         Self(pages.map(|(left, right)| left == right).collect())
     }
 
+    /// Whether both hives are the same bytes.
+    pub(super) fn is_everything(&self, before: &Hive, after: &Hive) -> bool {
+        let is_same_root = before.base().root_cell == after.base().root_cell;
+        is_same_root
+            && !self.0.is_empty()
+            && before.bins().len() == after.bins().len()
+            && self.0.iter().all(|same| *same)
+    }
+
     fn covers(&self, (offset, length): (CellOffset, usize)) -> bool {
         let start = usize::try_from(offset.get()).unwrap_or(usize::MAX);
         let end = start.saturating_add(length.max(1));

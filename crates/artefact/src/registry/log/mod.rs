@@ -71,6 +71,17 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Pages that were replayed.
+    #[must_use]
+    pub fn pages(&self) -> u32 {
+        match self {
+            Self::Applied { pages, .. } => *pages,
+            Self::Empty | Self::Unused(_) => 0,
+        }
+    }
+}
+
 /// A log whose base block is sound.
 struct Candidate<'a> {
     name: &'a str,
