@@ -34,8 +34,6 @@ mod remains;
 mod security;
 mod seen;
 mod subkeys;
-#[cfg(test)]
-mod tests;
 mod traversal;
 mod value;
 mod walk;
