@@ -1,4 +1,4 @@
-use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
+use vminspect_bytes::{LargeBuffer, ReadAt, ReadAtExt, ReadError};
 
 use super::base_block::{BaseBlock, FileType};
 use super::bins::check_bins;
@@ -24,20 +24,32 @@ pub struct Hive {
 /// A hive's file in memory: the base block, which is not looked at again, and the bins. They stay together, as
 /// hives are large enough for a copy to count.
 #[derive(Debug)]
-pub(super) struct HiveImage(Vec<u8>);
+pub(super) struct HiveImage {
+    bytes: LargeBuffer,
+    /// Where the bins end.
+    end: usize,
+}
 
 impl HiveImage {
+    fn new(bytes: LargeBuffer) -> Self {
+        Self { end: bytes.len(), bytes }
+    }
+
     pub(super) fn bins(&self) -> &[u8] {
-        self.0.get(BASE_BLOCK_SIZE..).unwrap_or_default()
+        self.bytes.get(BASE_BLOCK_SIZE..self.end).unwrap_or_default()
     }
 
     pub(super) fn bins_mut(&mut self) -> &mut [u8] {
-        self.0.get_mut(BASE_BLOCK_SIZE..).unwrap_or_default()
+        self.bytes.get_mut(BASE_BLOCK_SIZE..self.end).unwrap_or_default()
     }
 
     /// Makes the bins `length` bytes long; what is new is zero.
     pub(super) fn resize(&mut self, length: usize) {
-        self.0.resize(BASE_BLOCK_SIZE.saturating_add(length), 0);
+        self.end = BASE_BLOCK_SIZE.saturating_add(length);
+        if self.end > self.bytes.len() {
+            let bytes = std::mem::replace(&mut self.bytes, LargeBuffer::zeroed(0));
+            self.bytes = bytes.resized(self.end);
+        }
     }
 }
 
@@ -60,7 +72,7 @@ impl Hive {
                 .advice("open the hive that it belongs to, with the log beside it")),
             _ => Ok(base),
         });
-        let mut image = HiveImage(bytes);
+        let mut image = HiveImage::new(bytes);
         let (base, replay) = match base {
             Ok(base) => log::replay(base, &mut image, logs, &mut problems),
             // Without its base block it is still a hive if a bin follows.
@@ -195,7 +207,7 @@ fn is_log(bytes: &[u8]) -> bool {
 }
 
 /// Reads all of a file that can be read: up to the first error, which is told.
-fn read_readable(primary: &dyn ReadAt) -> Result<(Vec<u8>, Vec<ReadError>), ReadError> {
+fn read_readable(primary: &dyn ReadAt) -> Result<(LargeBuffer, Vec<ReadError>), ReadError> {
     let most = LARGEST_BINS.saturating_add(BASE_BLOCK_LENGTH);
     let first_length = usize::try_from(primary.len()).unwrap_or(usize::MAX).min(BASE_BLOCK_SIZE);
     let first = primary.read_vec(0, first_length)?;
@@ -204,25 +216,28 @@ fn read_readable(primary: &dyn ReadAt) -> Result<(Vec<u8>, Vec<ReadError>), Read
     let wanted = stated.map_or(most, |base| u64::from(base.bins_size).saturating_add(BASE_BLOCK_LENGTH));
     let wanted = wanted.min(primary.len()).min(most);
     let length = usize::try_from(wanted).unwrap_or(usize::MAX);
-    match primary.read_vec(0, length) {
-        Ok(bytes) => Ok((bytes, Vec::new())),
-        Err(error) => read_pages(primary, length, error),
+    let mut bytes = LargeBuffer::zeroed(length);
+    match primary.read_exact_at(0, &mut bytes) {
+        Ok(()) => Ok((bytes, Vec::new())),
+        Err(error) => read_pages(primary, bytes, error),
     }
 }
 
 /// Bytes that are read at once where something cannot be read.
 const STEP: usize = 4096;
 
-/// Reads a file page by page; what cannot be read stays zero, and the first such page is told.
+/// Reads a file page by page; what cannot be read is zero, and the first such page is told.
 fn read_pages(
     primary: &dyn ReadAt,
-    length: usize,
+    mut bytes: LargeBuffer,
     error: ReadError,
-) -> Result<(Vec<u8>, Vec<ReadError>), ReadError> {
-    let mut bytes = vec![0; length];
+) -> Result<(LargeBuffer, Vec<ReadError>), ReadError> {
     let mut any = false;
     for (page, offset) in bytes.chunks_mut(STEP).zip((0_u64..).step_by(STEP)) {
-        any |= primary.read_exact_at(offset, page).is_ok();
+        match primary.read_exact_at(offset, page) {
+            Ok(()) => any = true,
+            Err(_) => page.fill(0),
+        }
     }
     if any { Ok((bytes, vec![error])) } else { Err(error) }
 }

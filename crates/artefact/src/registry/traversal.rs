@@ -19,6 +19,8 @@ pub struct Traversal<'h> {
     seen: Seen,
     /// Elements of lists that a hive of this size can hold, less those met.
     elements_left: usize,
+    /// Bytes of data that values may say they have before their cells are looked at.
+    said_left: usize,
     data_left: usize,
     is_exhausted: bool,
     problems: Vec<ReadError>,
@@ -34,6 +36,7 @@ impl<'h> Traversal<'h> {
             hive,
             seen: Seen::of_length(length),
             elements_left: length / 4,
+            said_left: length,
             data_left: length,
             is_exhausted: false,
             problems: Vec::new(),
@@ -150,7 +153,15 @@ impl<'h> Traversal<'h> {
     }
 
     /// Takes the data of a value from what the hive can hold.
+    ///
+    /// As long as the sizes that values say add up to what the hive has, as they do in sound ones, their cells,
+    /// which lie anywhere, need not be fetched.
     fn spend_data(&mut self, value: &Value<'h>) -> bool {
+        let said = usize::try_from(value.size()).unwrap_or(usize::MAX);
+        if let Some(left) = self.said_left.checked_sub(said) {
+            self.said_left = left;
+            return true;
+        }
         if let Some(left) = self.data_left.checked_sub(value.claimed()) {
             self.data_left = left;
             return true;

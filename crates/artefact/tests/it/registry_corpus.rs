@@ -58,9 +58,11 @@ fn hives_have_the_keys_and_values_that_hivex_finds() {
     assert!(count >= 30, "{count}");
 }
 
+type Logged = (&'static str, &'static [&'static str], (usize, usize), u32);
+
 /// Hives, their logs, and the keys and values that the logs lead to: what an independent replay, by the
 /// specification, leads to (`fixtures/registry_replay.py`).
-const LOGGED: &[(&str, &[&str], (usize, usize), u32)] = &[
+const LOGGED: &[Logged] = &[
     ("regipy/SYSTEM_B.xz", &["regipy/SYSTEM_B.LOG1.xz", "regipy/SYSTEM_B.LOG2.xz"], (35_595, 78_901), 315),
     (
         "regipy/UsrClass.dat.xz",
