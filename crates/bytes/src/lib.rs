@@ -43,7 +43,7 @@ pub use host_file::{HostFile, host_bytes_read};
 pub use mapped::{Mapped, Segment, Source};
 pub use memory::{Memory, Slice};
 pub use range_set::RangeSet;
-pub use read_at::{ReadAt, ReadAtExt};
+pub use read_at::{ReadAt, ReadAtExt, check_range};
 pub use reader::Reader;
 pub use timestamp::{Resolution, Timestamp};
 pub use utf16::{decode_utf16le, utf16le_units};
