@@ -67,7 +67,7 @@ pub(crate) fn deleted_files(
         }
     }
     if !nameless.is_empty() {
-        add_nameless(filesystem, namespace, options, progress, nameless, &mut files);
+        add_nameless(filesystem, namespace, options, progress, nameless, &mut files, &mut problems);
     }
     files.sort_by(|x, y| (&x.path, x.file).cmp(&(&y.path, y.file)));
     (files, problems)
@@ -144,13 +144,22 @@ fn add_nameless(
     progress: &dyn Progress,
     mut nameless: HashMap<FileId, bool>,
     files: &mut Vec<DeletedFile>,
+    problems: &mut Problems,
 ) {
     let tree = Tree::read(filesystem, &Arc::new(TableMemory::within(options.memory)), progress);
     let mut look_into = |directory: FileId, path: &[u8]| {
-        for entry in filesystem.deleted_entries(directory).into_iter().flatten().flatten() {
-            if nameless.remove(&entry.id).is_some() {
-                let path = namespace.join(path, &entry.name);
-                files.push(DeletedFile { file: entry.id, path, deletion: Deletion::InPlace });
+        let entries = match filesystem.deleted_entries(directory) {
+            Ok(entries) => entries,
+            Err(error) => return problems.push((path.to_vec(), error)),
+        };
+        for entry in entries {
+            match entry {
+                Ok(entry) if nameless.remove(&entry.id).is_some() => {
+                    let path = namespace.join(path, &entry.name);
+                    files.push(DeletedFile { file: entry.id, path, deletion: Deletion::InPlace });
+                }
+                Ok(_) => {}
+                Err(error) => problems.push((path.to_vec(), error)),
             }
         }
     };

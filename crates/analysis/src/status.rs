@@ -23,6 +23,8 @@ pub struct FileStatus {
     pub volume: usize,
     /// The format of the filesystem.
     pub format: &'static str,
+    /// Its id, as its format says it ([`FileSystem::id_text`]).
+    pub id_text: String,
     /// What the filesystem records of it.
     pub metadata: Metadata,
     /// Names of its flags.
@@ -56,6 +58,8 @@ pub struct FileStatus {
 pub struct NameInRecord {
     /// The id of its directory.
     pub parent: FileId,
+    /// That id, as its format says it.
+    pub parent_text: String,
     /// The name.
     pub name: GuestPath,
 }
@@ -137,12 +141,17 @@ pub fn status(guest: &Guest, located: Located, path: &[u8]) -> Result<FileStatus
         path: GuestPath::new(path.to_vec(), encoding),
         volume: volume.position,
         format: filesystem.identity().format,
+        id_text: filesystem.id_text(record.metadata.id),
         metadata: record.metadata,
         flags: filesystem.flag_names(record.metadata.flags),
         details,
         attributes: told(filesystem.attributes(located.file), &mut problems),
         names: names
-            .map(|name| NameInRecord { parent: name.parent, name: GuestPath::new(name.name, encoding) })
+            .map(|name| NameInRecord {
+                parent: name.parent,
+                parent_text: filesystem.id_text(name.parent),
+                name: GuestPath::new(name.name, encoding),
+            })
             .collect(),
         streams: streams.collect(),
         target,

@@ -4,6 +4,7 @@
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use vminspect_bytes::ReadError;
@@ -20,7 +21,7 @@ use crate::tree::{Node, Tree};
 const LONGEST_PATH: usize = 1 << 16;
 
 /// Where orphans and files that no directory names are shown: a directory of the root, and what stands before
-/// their numbers.
+/// their ids.
 pub(crate) const ORPHANS: (&[u8], &[u8]) = (b"$OrphanFiles", b"inode-");
 
 /// Where deleted files are shown whose directories are not known.
@@ -57,7 +58,6 @@ impl Side for Second<'_> {
 }
 
 /// The place of a volume in the namespace of paths, and which of its files stand there.
-#[derive(PartialEq, Eq)]
 pub(crate) struct Namespace {
     prefix: Vec<u8>,
     own_prefix: Vec<u8>,
@@ -65,6 +65,8 @@ pub(crate) struct Namespace {
     separator: u8,
     /// Whether the filesystem's own files are shown.
     internal: bool,
+    /// Says the ids of files.
+    filesystem: Option<Arc<dyn FileSystem>>,
 }
 
 impl Namespace {
@@ -75,7 +77,22 @@ impl Namespace {
             covered: volume.covered.clone(),
             separator: volume.separator,
             internal: options.metadata_files,
+            filesystem: volume.filesystem.clone(),
         }
+    }
+
+    /// Whether equal trees have equal paths in both.
+    fn is_same(&self, other: &Self) -> bool {
+        self.prefix == other.prefix
+            && self.own_prefix == other.own_prefix
+            && self.covered == other.covered
+            && self.separator == other.separator
+            && self.internal == other.internal
+    }
+
+    /// A file that has no name, in words.
+    fn id_text(&self, id: FileId) -> String {
+        self.filesystem.as_ref().map_or_else(|| id.0.to_string(), |filesystem| filesystem.id_text(id))
     }
 
     /// Whether a file has no place here, since it is the filesystem's own.
@@ -99,15 +116,15 @@ impl Namespace {
     }
 
     fn orphan(&self, id: FileId) -> Vec<u8> {
-        let name = [ORPHANS.1, id.0.to_string().as_bytes()].concat();
+        let name = [ORPHANS.1, self.id_text(id).as_bytes()].concat();
         self.join(&self.join(&self.prefix, ORPHANS.0), &name)
     }
 
     /// The path of what was deleted and whose directory is not known: below a directory of its own, whose name
-    /// is a number behind `prefix`.
+    /// is its id behind `prefix`.
     pub(crate) fn recovered(&self, id: FileId, prefix: &[u8]) -> Vec<u8> {
         let prefix = if prefix.is_empty() { b"directory-" } else { prefix };
-        let name = [prefix, id.0.to_string().as_bytes()].concat();
+        let name = [prefix, self.id_text(id).as_bytes()].concat();
         self.join(&self.join(&self.prefix, RECOVERED), &name)
     }
 
@@ -223,7 +240,7 @@ impl Memory {
     }
 
     /// Whether a directory may be entered: it was not before, and its path is not absurd.
-    fn enter(&mut self, id: FileId, path: &[u8]) -> bool {
+    fn enter(&mut self, id: FileId, namespace: &Namespace, path: &[u8]) -> bool {
         if path.len() > LONGEST_PATH {
             let error = ReadError::unsupported("path")
                 .expected(format!("at most {LONGEST_PATH} bytes"))
@@ -234,8 +251,8 @@ impl Memory {
         if self.entered.insert(id) {
             return true;
         }
-        let error =
-            ReadError::corrupt("directory").found(format!("inode {} a second time in the tree", id.0));
+        let error = ReadError::corrupt("directory")
+            .found(format!("inode {} a second time in the tree", namespace.id_text(id)));
         self.problems.push((path.to_vec(), error.into()));
         false
     }
@@ -245,7 +262,8 @@ impl Memory {
             // Why its record could not be read stands among the problems already.
             return self.meet(id, namespace, base, name);
         }
-        let error = ReadError::corrupt("directory entry").found(format!("the free inode {}", id.0));
+        let error =
+            ReadError::corrupt("directory entry").found(format!("the free inode {}", namespace.id_text(id)));
         self.problems.push((namespace.join(base, name), error.into()));
     }
 
@@ -259,8 +277,7 @@ impl Memory {
             let path = match id {
                 Some(id) => match self.paths.get(id) {
                     Some(Some(path)) => path.clone(),
-                    _ => format!("{}inode {}", String::from_utf8_lossy(&namespace.own_prefix), id.0)
-                        .into_bytes(),
+                    _ => [&namespace.own_prefix, &b"inode "[..], namespace.id_text(*id).as_bytes()].concat(),
                 },
                 None => namespace.own_prefix.clone(),
             };
@@ -364,7 +381,7 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
     fn level(&mut self, directory: FileId, path: &[u8]) -> Option<Level<'a>> {
         let side: &'a S = self.side;
         let found = side.lookup(directory)?;
-        if !self.memory.enter(directory, path) {
+        if !self.memory.enter(directory, self.namespace, path) {
             return None;
         }
         let base = self.namespace.base(path);
@@ -451,8 +468,9 @@ impl<'a, S: Side + ?Sized> Single<'a, S> {
             }
             let path = self.namespace.orphan(id);
             if !found.node.is_orphan() {
-                let error =
-                    ReadError::corrupt("inode").found(format!("inode {} in use, but in no directory", id.0));
+                let number = self.namespace.id_text(id);
+                let found = format!("inode {number} in use, but in no directory");
+                let error = ReadError::corrupt("inode").found(found);
                 self.memory.problems.push((path.clone(), error.into()));
             }
             if found.node.kind == FileKind::Directory {
@@ -490,7 +508,7 @@ pub(crate) fn walk_both(
     let mut both = Both {
         before: Single { side: first, namespace: namespaces.0, root: roots.0, memory: memory_before },
         after: Single { side: second, namespace: namespaces.1, root: roots.1, memory: memory_after },
-        same_namespace: namespaces.0 == namespaces.1,
+        same_namespace: namespaces.0.is_same(namespaces.1),
         modified,
         folding,
         walked: Walked::default(),
@@ -566,8 +584,8 @@ impl Both<'_, '_> {
     /// Goes through a directory that both sides have.
     fn directory(&mut self, at: &Directories, todo: &mut Vec<Directories>) {
         let (first, second) = (self.before.side, self.after.side);
-        let entered = self.before.memory.enter(at.before, at.paths.before());
-        if !self.after.memory.enter(at.after, &at.paths.after) || !entered {
+        let entered = self.before.memory.enter(at.before, self.before.namespace, at.paths.before());
+        if !self.after.memory.enter(at.after, self.after.namespace, &at.paths.after) || !entered {
             return;
         }
         let (Some(x), Some(y)) = (first.node(at.before), second.find(at.after)) else { return };

@@ -45,7 +45,7 @@ pub use large_buffer::LargeBuffer;
 pub use mapped::{Mapped, Segment, Source};
 pub use memory::{Memory, Slice};
 pub use range_set::RangeSet;
-pub use read_at::{ReadAt, ReadAtExt};
+pub use read_at::{ReadAt, ReadAtExt, check_range};
 pub use reader::Reader;
 pub use timestamp::{Resolution, Timestamp};
 pub use utf16::{decode_utf16le, utf16le_units};

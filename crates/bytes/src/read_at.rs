@@ -111,8 +111,11 @@ pub trait ReadAtExt: ReadAt {
 
 impl<R: ReadAt + ?Sized> ReadAtExt for R {}
 
-/// Fails unless `length` bytes at `offset` lie within `available` bytes.
-pub(crate) fn check_range(
+/// Checks that `length` bytes at `offset` of `structure` lie within its `available` bytes.
+///
+/// # Errors
+/// When they do not.
+pub fn check_range(
     structure: &'static str,
     offset: u64,
     length: u64,

@@ -146,6 +146,17 @@ pub trait FileSystem: Send + Sync {
         self.layout_key() == before
     }
 
+    /// An id as those who know the format would say it: the number of an inode, the record and the sequence number of
+    /// a file of NTFS (`86-1`).
+    fn id_text(&self, file: FileId) -> String {
+        file.0.to_string()
+    }
+
+    /// The id that [`FileSystem::id_text`] makes this text of. It need not be a file's.
+    fn parse_id(&self, text: &str) -> Option<FileId> {
+        text.parse().ok().map(FileId)
+    }
+
     /// What was found wrong, or noteworthy, while the filesystem was opened.
     fn problems(&self) -> Vec<Error>;
 

@@ -108,6 +108,27 @@ pub struct Metadata {
     pub times: Times,
 }
 
+impl Metadata {
+    /// An empty file that is in use and has one name; no more is known of it.
+    pub(crate) fn new(id: FileId, kind: FileKind) -> Self {
+        Self {
+            id,
+            kind,
+            allocation: Allocation::Allocated,
+            size: 0,
+            links: 1,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            project: None,
+            generation: 0,
+            flags: 0,
+            device: None,
+            times: Times::default(),
+        }
+    }
+}
+
 /// An extended attribute.
 #[derive(Clone, PartialEq, Eq, Debug, PartialOrd, Ord)]
 pub struct ExtendedAttribute {

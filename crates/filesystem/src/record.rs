@@ -78,3 +78,18 @@ pub struct Record {
     /// What is wrong with the record. It was read as far as it could be.
     pub problems: Vec<Error>,
 }
+
+impl Record {
+    /// A record of which no more is known.
+    pub(crate) fn new(metadata: Metadata, place: ByteRange) -> Self {
+        Self {
+            metadata,
+            place,
+            depends: SmallVec::new(),
+            content: Content::None,
+            streams: Vec::new(),
+            has_attributes: false,
+            problems: Vec::new(),
+        }
+    }
+}

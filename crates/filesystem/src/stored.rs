@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, Extent, Mapped, Origin, ReadAt, ReadError, Segment, Source};
 
 use crate::{Place, Run};
@@ -9,8 +10,18 @@ use crate::{Place, Run};
 /// A place that no volume has: it stands for content whose whereabouts are lost. Reading there fails.
 pub(crate) const LOST: u64 = 1 << 62;
 
+/// Adds a run, to the last one where it goes on there.
+pub(crate) fn push_run(runs: &mut SmallVec<[Run; 2]>, run: Run) {
+    match runs.last_mut() {
+        Some(last) if last.start.saturating_add(last.length) == run.start && continues(*last, run.place) => {
+            last.length = last.length.saturating_add(run.length);
+        }
+        _ => runs.push(run),
+    }
+}
+
 /// Whether what lies at `place` goes on where a run ends.
-pub(crate) fn continues(last: Run, place: Place) -> bool {
+fn continues(last: Run, place: Place) -> bool {
     match (last.place, place) {
         (Place::Volume(from), Place::Volume(next)) => from.checked_add(last.length) == Some(next),
         (Place::Zero, Place::Zero) => true,

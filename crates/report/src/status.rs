@@ -227,15 +227,10 @@ pub fn text<W: Write>(mut out: W, status: &FileStatus, colour: bool) -> io::Resu
     out.flush()
 }
 
-/// An id as those who know the format would say it: that of NTFS holds the number of a record, how many files had
-/// it before, and the number of a stream.
-fn id_text(format: &str, id: FileId) -> String {
-    if !format.starts_with("ntfs") {
-        return id.0.to_string();
-    }
-    let (record, sequence, stream) = (id.0 & 0xffff_ffff, (id.0 >> 32) & 0xffff, id.0 >> 48);
-    let stream = if stream == 0 { String::new() } else { format!(", stream {stream}") };
-    format!("{} (record {record}, sequence {sequence}{stream})", id.0)
+/// An id as its format says it, and the number that other reports have where that is another.
+fn id(text: &str, id: FileId) -> String {
+    let number = id.0.to_string();
+    if text == number { number } else { format!("{text} ({number})") }
 }
 
 /// Names and values, one a line.
@@ -244,7 +239,7 @@ fn lines(status: &FileStatus) -> Vec<(String, String)> {
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
     line("volume", format!("vol{}, {}", status.volume, status.format));
-    line("id", id_text(status.format, metadata.id));
+    line("id", id(&status.id_text, metadata.id));
     line("kind", metadata.kind.as_str().replace('_', " "));
     if metadata.allocation != Allocation::Allocated {
         line("allocation", allocation(metadata.allocation).to_owned());
@@ -274,7 +269,7 @@ fn lines(status: &FileStatus) -> Vec<(String, String)> {
     line("generation", metadata.generation.to_string());
     line("record at", format!("byte {} of the volume, {} bytes", status.record.start(), status.record.len()));
     for name in &status.names {
-        let parent = id_text(status.format, name.parent);
+        let parent = id(&name.parent_text, name.parent);
         line("name", format!("{} in directory {parent}", name.name.to_text().0));
     }
     for detail in &status.details {

@@ -1,4 +1,3 @@
-use vminspect_filesystem::FileId;
 use vminspect_guest::{Error, Guest, Located};
 
 use crate::walk::ORPHANS;
@@ -30,11 +29,12 @@ fn orphan(guest: &Guest, path: &[u8]) -> Option<Located> {
             let same = start == prefix || (separator == b'\\' && start.eq_ignore_ascii_case(prefix));
             rest.strip_prefix(middle.as_slice()).filter(|_| same)
         })?;
-        let number = rest.split(|byte| *byte == b':').next()?;
-        let file = FileId(std::str::from_utf8(number).ok()?.parse().ok()?);
-        volume.filesystem.as_ref()?.metadata(file).ok()?;
+        let id = rest.split(|byte| *byte == b':').next()?;
+        let filesystem = volume.filesystem.as_ref()?;
+        let file = filesystem.parse_id(std::str::from_utf8(id).ok()?)?;
+        filesystem.metadata(file).ok()?;
         let file = Located { volume: index, file };
-        match rest.get(number.len()..)? {
+        match rest.get(id.len()..)? {
             [] => Some(file),
             [_, name @ ..] => guest.named_stream(file, name).ok(),
         }

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::Silent;
 use crate::mock::{File, Mock};
@@ -12,6 +10,7 @@ fn namespace() -> Namespace {
         covered: Vec::new(),
         separator: b'\\',
         internal: false,
+        filesystem: None,
     }
 }
 

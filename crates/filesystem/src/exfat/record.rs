@@ -86,19 +86,13 @@ impl Exfat {
         let Found { set, stream, allocation, .. } = found;
         let point =
             |time: Option<RawTimestamp>| time.and_then(|time| time.point().unwrap_or_else(|part| part));
+        let kind = if set.is_directory() { FileKind::Directory } else { FileKind::Regular };
         Metadata {
-            id: set.id(),
-            kind: if set.is_directory() { FileKind::Directory } else { FileKind::Regular },
             allocation: *allocation,
             size: stream.data_length.min(self.most_size(set)),
             links: u32::from(found.is_live()),
-            mode: 0,
-            uid: 0,
-            gid: 0,
-            project: None,
             generation: set.generation(),
             flags: u64::from(set.attributes()),
-            device: None,
             times: Times {
                 modified: point(set.modified()),
                 changed: None,
@@ -106,6 +100,7 @@ impl Exfat {
                 created: point(set.created()),
                 deleted: None,
             },
+            ..Metadata::new(set.id(), kind)
         }
     }
 
@@ -117,13 +112,9 @@ impl Exfat {
         problems.extend(stream_problems(set, stream, self.most_size(set)));
         problems.append(&mut mapping.problems);
         let mut record = Record {
-            metadata: self.metadata_of(found),
-            place: set.place(),
-            depends: SmallVec::new(),
             content: Content::Runs(mapping.runs),
-            streams: Vec::new(),
-            has_attributes: false,
             problems: problems.into_iter().map(Error::from).collect(),
+            ..Record::new(self.metadata_of(found), set.place())
         };
         self.depend_on_directory(set, directory, &mut record);
         record.depends.append(&mut mapping.depends);
@@ -160,28 +151,12 @@ impl Exfat {
     /// The record of the root directory.
     pub(super) fn root_record(&self) -> Record {
         let mapping = self.root_mapping();
+        let metadata = Metadata { size: mapping.found, ..Metadata::new(ROOT, FileKind::Directory) };
         Record {
-            metadata: Metadata {
-                id: ROOT,
-                kind: FileKind::Directory,
-                allocation: Allocation::Allocated,
-                size: mapping.found,
-                links: 1,
-                mode: 0,
-                uid: 0,
-                gid: 0,
-                project: None,
-                generation: 0,
-                flags: 0,
-                device: None,
-                times: Times::default(),
-            },
-            place: self.geometry.root_field(),
             depends: mapping.depends,
             content: Content::Runs(mapping.runs),
-            streams: Vec::new(),
-            has_attributes: false,
             problems: mapping.problems.into_iter().map(Error::from).collect(),
+            ..Record::new(metadata, self.geometry.root_field())
         }
     }
 }

@@ -71,16 +71,7 @@ impl<'a> Recorder<'a> {
     /// The record of an inode.
     pub(super) fn record(&mut self, inode: &Inode<'_>, allocation: Allocation) -> Record {
         let superblock = &self.fs.superblock;
-        let metadata = inode.metadata(superblock, allocation);
-        let mut record = Record {
-            metadata,
-            place: inode.place,
-            depends: SmallVec::new(),
-            content: Content::None,
-            streams: Vec::new(),
-            has_attributes: false,
-            problems: Vec::new(),
-        };
+        let mut record = Record::new(inode.metadata(superblock, allocation), inode.place);
         if let Some(problem) = inode.problem(superblock) {
             record.problems.push(problem.into());
         }
@@ -248,15 +239,7 @@ impl<'a> Recorder<'a> {
     /// The record of an inode that holds a value; attributes of its own are not followed.
     fn value_record(&self, inode: &Inode<'_>) -> Record {
         let superblock = &self.fs.superblock;
-        let mut record = Record {
-            metadata: inode.metadata(superblock, Allocation::Allocated),
-            place: inode.place,
-            depends: SmallVec::new(),
-            content: Content::None,
-            streams: Vec::new(),
-            has_attributes: false,
-            problems: Vec::new(),
-        };
+        let mut record = Record::new(inode.metadata(superblock, Allocation::Allocated), inode.place);
         if let Some(problem) = inode.problem(superblock) {
             record.problems.push(problem.into());
         }

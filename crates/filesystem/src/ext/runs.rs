@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, ReadError};
 
 use super::superblock::{BlockNumber, InodeNumber, Superblock};
-use crate::stored::{LOST, continues};
+use crate::stored::{LOST, push_run};
 use crate::{Error, Place, Run};
 
 /// Problems of one inode after which its map is not followed any further.
@@ -100,13 +100,6 @@ impl<'a> Gather<'a> {
             return;
         }
         let length = count.saturating_mul(bytes);
-        if let Some(last) = self.runs.last_mut()
-            && last.start.saturating_add(last.length) == start
-            && continues(*last, place)
-        {
-            last.length = last.length.saturating_add(length);
-            return;
-        }
-        self.runs.push(Run { start, length, place });
+        push_run(&mut self.runs, Run { start, length, place });
     }
 }

@@ -11,7 +11,7 @@ use super::geometry::{Kind, Root};
 use super::layout::{RawShortEntry, SLOT};
 use super::volume::{Fat, ROOT, file_id};
 use super::widen;
-use crate::{Allocation, Content, FileId, FileKind, Metadata, Place, Record, Run, Times};
+use crate::{Allocation, Content, FileKind, Metadata, Place, Record, Run, Times};
 
 /// Makes records of slots; keeps the part of the table that neighbours share.
 pub(super) struct Recorder<'a> {
@@ -28,7 +28,7 @@ impl<'a> Recorder<'a> {
     pub(super) fn record(&mut self, raw: &RawShortEntry, place: u64, deleted: bool) -> Record {
         let id = file_id(place);
         let allocation = if deleted { Allocation::Deleted } else { Allocation::Allocated };
-        let mut record = empty(id, raw.file_kind(), ByteRange::at(place, widen(SLOT)));
+        let mut record = Record::new(Metadata::new(id, raw.file_kind()), ByteRange::at(place, widen(SLOT)));
         record.metadata.allocation = allocation;
         record.metadata.flags = raw.dir_attr.into();
         record.metadata.size = raw.dir_file_size.get().into();
@@ -45,7 +45,7 @@ impl<'a> Recorder<'a> {
 
     /// The record of the root directory. It has no slot; the parameters of the boot sector say where it is.
     pub(super) fn root(&mut self) -> Record {
-        let mut record = empty(ROOT, FileKind::Directory, self.fs.boot.root_place);
+        let mut record = Record::new(Metadata::new(ROOT, FileKind::Directory), self.fs.boot.root_place);
         match self.fs.boot.geometry.root {
             Root::Chain(first) => self.directory(first, &mut record),
             Root::Area(area) => {
@@ -103,32 +103,6 @@ impl<'a> Recorder<'a> {
         let found = format!("cluster {}, which holds it no more", self.fs.first_cluster(raw));
         let error = ReadError::corrupt(format!("content of deleted file {}", id.0));
         record.problems.push(error.at(record.place.start()).expected("its slots").found(found).into());
-    }
-}
-
-fn empty(id: FileId, kind: FileKind, place: ByteRange) -> Record {
-    Record {
-        metadata: Metadata {
-            id,
-            kind,
-            allocation: Allocation::Allocated,
-            size: 0,
-            links: 1,
-            mode: 0,
-            uid: 0,
-            gid: 0,
-            project: None,
-            generation: 0,
-            flags: 0,
-            device: None,
-            times: Times::default(),
-        },
-        place,
-        depends: SmallVec::new(),
-        content: Content::None,
-        streams: Vec::new(),
-        has_attributes: false,
-        problems: Vec::new(),
     }
 }
 

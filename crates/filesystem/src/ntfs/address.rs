@@ -1,5 +1,7 @@
 //! The address spaces of a volume, each with a type of its own.
 
+use std::fmt;
+
 use crate::FileId;
 
 /// Number of a record in the MFT. NTFS has at most 2³² of them.
@@ -51,6 +53,23 @@ impl FileKey {
     pub(super) fn id(self) -> FileId {
         FileId(self.reference.file().0 | u64::from(self.stream) << 48)
     }
+
+    /// The file that is shown so.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let record = RecordNumber(parts.next()?.parse().ok()?);
+        let sequence = parts.next()?.parse().ok()?;
+        let stream = parts.next().map_or(Ok(0), str::parse).ok()?;
+        parts.next().is_none().then_some(Self { reference: Reference { record, sequence }, stream })
+    }
+}
+
+/// `record-sequence`, and of a named stream `record-sequence-stream`.
+impl fmt::Display for FileKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.reference.record.0, self.reference.sequence)?;
+        if self.stream == 0 { Ok(()) } else { write!(f, "-{}", self.stream) }
+    }
 }
 
 /// Bytes of a cluster: a power of two from 512 to 2 MiB.
@@ -70,5 +89,24 @@ impl ClusterSize {
     /// Clusters that hold some bytes, the last one perhaps in part.
     pub(super) fn clusters(self, bytes: u64) -> u64 {
         bytes.div_ceil(self.bytes().max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_they_are_shown() {
+        for (id, text) in
+            [(5 | 5 << 32, "5-5"), (0xffff_ffff, "4294967295-0"), (86 | 1 << 32 | 2 << 48, "86-1-2")]
+        {
+            let key = FileKey::new(FileId(id));
+            assert_eq!(key.to_string(), text);
+            assert_eq!(FileKey::parse(text), Some(key));
+        }
+        for text in ["", "5", "5-", "-5", "5-5-", "5-5-1-1", "4294967296-1", "5-65536"] {
+            assert_eq!(FileKey::parse(text), None, "{text}");
+        }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use vminspect_bytes::{ByteRange, CodecId, Extent, ReadAt, ReadAtExt, ReadError};
+use vminspect_bytes::{ByteRange, CodecId, Extent, ReadAt, ReadAtExt, ReadError, check_range};
 
 use super::compressed_unit::Decoded;
 use super::compression::wof::{Algorithm, ChunkTable, decode_chunk};
-use super::content::encoded_extent;
+use super::content::{copy_from, encoded_extent};
 use super::widen;
 
 /// Chunks whose places are looked up at once.
@@ -78,12 +78,11 @@ impl CompressedFile {
             self.decode_into(stored, &mut output)?;
             Ok::<Arc<[u8]>, ReadError>(output.into())
         })?;
-        let skip = usize::try_from(part.start().saturating_sub(decoded.start())).unwrap_or(usize::MAX);
-        match bytes.get(skip..).and_then(|rest| rest.get(..buf.len())) {
-            Some(part) => buf.copy_from_slice(part),
-            None => return Err(ReadError::corrupt("compressed chunk").at(stored.start())),
+        if copy_from(&bytes, part.start().saturating_sub(decoded.start()), buf) {
+            Ok(())
+        } else {
+            Err(ReadError::corrupt("compressed chunk").at(stored.start()))
         }
-        Ok(())
     }
 }
 
@@ -94,9 +93,7 @@ impl ReadAt for CompressedFile {
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let whole = ByteRange::at(offset, widen(buf.len()));
-        if whole.end() > self.size {
-            return Err(ReadError::past_end("compressed file", offset, whole.len(), self.size));
-        }
+        check_range("compressed file", offset, whole.len(), self.size)?;
         let mut rest = buf;
         let mut position = offset;
         let mut known: Option<(ByteRange, Vec<u8>)> = None;
@@ -130,9 +127,7 @@ impl ReadAt for CompressedFile {
     }
 
     fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
-        if range.end() > self.size {
-            return Err(ReadError::past_end("compressed file", range.start(), range.len(), self.size));
-        }
+        check_range("compressed file", range.start(), range.len(), self.size)?;
         let chunk = self.table.chunk_at(range.start());
         let chunks = ByteRange::at(chunk, 1);
         let stored = self.stored(chunk, chunks, &self.places(chunks)?)?;

@@ -4,10 +4,10 @@
 use std::sync::{Arc, LazyLock};
 
 use smallvec::SmallVec;
-use vminspect_bytes::{BlockCache, ByteRange, CodecId, Extent, Origin, ReadAt, ReadError};
+use vminspect_bytes::{BlockCache, ByteRange, CodecId, Extent, Origin, ReadAt, ReadError, check_range};
 
 use super::compression::lznt1;
-use super::content::encoded_extent;
+use super::content::{copy_from, encoded_extent};
 use super::widen;
 use crate::{Place, Run};
 
@@ -97,10 +97,9 @@ impl CompressedValue {
             }
             Unit::Compressed(stored, place) => {
                 let bytes = self.decode(stored, place)?;
-                let skip = usize::try_from(position.saturating_sub(range.start())).unwrap_or(usize::MAX);
-                let part = bytes.get(skip..).and_then(|rest| rest.get(..buf.len()));
-                part.map(|part| buf.copy_from_slice(part))
-                    .ok_or_else(|| ReadError::corrupt("compression unit"))?;
+                if !copy_from(&bytes, position.saturating_sub(range.start()), buf) {
+                    return Err(ReadError::corrupt("compression unit").at(place));
+                }
             }
         }
         Ok(())
@@ -113,10 +112,7 @@ impl ReadAt for CompressedValue {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        let whole = ByteRange::at(offset, widen(buf.len()));
-        if whole.end() > self.size {
-            return Err(ReadError::past_end("compressed file", offset, whole.len(), self.size));
-        }
+        check_range("compressed file", offset, widen(buf.len()), self.size)?;
         let written = usize::try_from(self.initialised.saturating_sub(offset)).unwrap_or(usize::MAX);
         let (mut rest, zeros) = buf.split_at_mut(written.min(buf.len()));
         zeros.fill(0);
@@ -133,9 +129,7 @@ impl ReadAt for CompressedValue {
     }
 
     fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
-        if range.end() > self.size {
-            return Err(ReadError::past_end("compressed file", range.start(), range.len(), self.size));
-        }
+        check_range("compressed file", range.start(), range.len(), self.size)?;
         if range.start() >= self.initialised {
             return Ok(Extent { range, origin: Origin::Zero });
         }

@@ -175,6 +175,13 @@ impl ReadAt for Resident {
     }
 }
 
+/// Fills `buf` from byte `skip` of decoded bytes. False when they end before.
+pub(super) fn copy_from(decoded: &[u8], skip: u64, buf: &mut [u8]) -> bool {
+    let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+    let part = decoded.get(skip..).and_then(|rest| rest.get(..buf.len()));
+    part.map(|part| buf.copy_from_slice(part)).is_some()
+}
+
 /// Where decoded bytes come from: from one stored stretch that `stored` names, or who knows. `piece` is what is asked
 /// for, `skip` how far into the decoded unit it begins.
 pub(super) fn encoded_extent(

@@ -138,10 +138,7 @@ impl DirectoryEntries {
     fn report(&mut self, error: ReadError) {
         self.problems = self.problems.saturating_add(1);
         if self.problems <= MOST_PROBLEMS {
-            let reference = self.directory;
-            let error = ReadError::corrupt(format!("directory of MFT record {}", reference.record.0))
-                .caused_by(error);
-            self.queue.push_back(Err(error.into()));
+            self.queue.push_back(Err(caused_in(self.directory, error)));
         }
     }
 
@@ -377,41 +374,28 @@ fn directory_error(directory: Reference, place: u64) -> ReadError {
     ReadError::corrupt(format!("directory of MFT record {}", directory.record.0)).at(place)
 }
 
-/// Names that a directory held once: what is left of entries behind those in use, and in blocks that are free.
+/// An error at a place in the index, of which directory.
+fn caused_in(directory: Reference, error: ReadError) -> Error {
+    ReadError::corrupt(format!("directory of MFT record {}", directory.record.0)).caused_by(error).into()
+}
+
+/// Names that a directory held once: what is left of entries behind those in use, and in blocks that are free. An
+/// error tells what is wrong with a free block; of those in use, [`DirectoryEntries`] does.
 ///
 /// # Errors
 /// When it is no directory.
 pub(super) fn deleted_entries(fs: &Ntfs, file: &File<'_>) -> Result<Vec<Result<Entry>>> {
-    let live: HashSet<(Vec<u8>, u64)> = DirectoryEntries::new(fs, file)?
-        .filter_map(Result::ok)
-        .map(|entry| (entry.name, entry.id.0))
-        .collect();
-    let mut gone = Gone { directory: file.header.reference(), live, found: Vec::new() };
+    let mut entries = DirectoryEntries::new(fs, file)?;
+    let live = entries.by_ref().filter_map(Result::ok).map(|entry| (entry.name, entry.id.0)).collect();
+    let mut gone = Gone { directory: file.header.reference(), live, found: Vec::new(), problems: 0 };
     for part in file.parts_of(attribute_type::INDEX_ROOT, INDEX_NAME) {
         if let Some(root) = part.attribute.value().and_then(|value| IndexRoot::parse(value).ok()) {
             gone.add(root.node.slack());
         }
     }
-    let parts = file.parts_of(attribute_type::INDEX_ALLOCATION, INDEX_NAME);
-    let root =
-        file.parts_of(attribute_type::INDEX_ROOT, INDEX_NAME).first().and_then(|part| part.attribute.value());
-    let root = root.and_then(|value| IndexRoot::parse(value).ok());
-    let (Some(value), Some(root)) = (Value::of(fs, &parts, &mut Vec::new()), root) else {
-        return Ok(gone.found);
-    };
-    let Ok((mut blocks, _)) = Blocks::open(fs, file, &value, &root) else { return Ok(gone.found) };
+    let Some(mut blocks) = entries.blocks else { return Ok(gone.found) };
     for number in 0..blocks.count {
-        let Ok(mut block) = blocks.read(number) else { continue };
-        let marked = blocks.is_marked(number);
-        let Ok(node) = parse_block(&mut block, number.saturating_mul(blocks.stride), 0) else { continue };
-        if !marked {
-            gone.add(
-                node.entries()
-                    .filter_map(|entry| entry.ok().filter(|(_, has_key)| *has_key))
-                    .map(|(entry, _)| entry),
-            );
-        }
-        gone.add(node.slack());
+        gone.add_block(&mut blocks, number);
     }
     Ok(gone.found)
 }
@@ -422,9 +406,45 @@ struct Gone {
     /// Names that are, and those found so far.
     live: HashSet<(Vec<u8>, u64)>,
     found: Vec<Result<Entry>>,
+    problems: usize,
 }
 
 impl Gone {
+    fn add_block(&mut self, blocks: &mut Blocks, number: u64) {
+        let marked = blocks.is_marked(number);
+        // What is wrong with these was told with the entries that are there.
+        let used = marked || blocks.wanted.contains(&number);
+        let mut block = match blocks.read(number) {
+            Ok(block) => block,
+            Err(error) if used => return drop(error),
+            Err(error) => return self.report(error),
+        };
+        if !used && block.iter().all(|byte| *byte == 0) {
+            // It never held anything.
+            return;
+        }
+        let (own_number, offset) = (number.saturating_mul(blocks.stride), number.saturating_mul(blocks.size));
+        match parse_block(&mut block, own_number, offset) {
+            Ok(node) => {
+                if !marked {
+                    let entries = node.entries().filter_map(Result::ok);
+                    self.add(entries.filter(|(_, has_key)| *has_key).map(|(entry, _)| entry));
+                }
+                self.add(node.slack());
+            }
+            Err(error) if !used => self.report(error),
+            Err(_) => {}
+        }
+    }
+
+    /// Tells what is wrong, unless too much is.
+    fn report(&mut self, error: ReadError) {
+        self.problems = self.problems.saturating_add(1);
+        if self.problems <= MOST_PROBLEMS {
+            self.found.push(Err(caused_in(self.directory, error)));
+        }
+    }
+
     fn add<'a>(&mut self, entries: impl Iterator<Item = IndexEntry<'a>>) {
         for entry in entries {
             let Some(name) = FileName::parse(entry.key).filter(FileName::is_plausible) else { continue };

@@ -38,45 +38,46 @@ pub(super) struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    /// Gathers the attributes of a file from its first record and, into `extensions`, from those that extend it.
-    /// `problems` are those of the first record so far.
-    pub(super) fn gather(
-        fs: &Ntfs,
-        record: FileRecord<'a>,
-        extensions: &'a mut Extensions,
-        problems: Vec<ReadError>,
-    ) -> Self {
-        let header = record.header;
-        let mut file = Self { header, parts: SmallVec::new(), depends: SmallVec::new(), problems };
-        file.add(record);
-        let list = file.parts.iter().find(|part| part.attribute.type_code == attribute_type::ATTRIBUTE_LIST);
-        let Some(list) = list.map(|part| part.attribute) else { return file };
+    /// A file without attributes. `problems` are those of its first record so far.
+    pub(super) fn new(header: RecordHeader, problems: Vec<ReadError>) -> Self {
+        Self { header, parts: SmallVec::new(), depends: SmallVec::new(), problems }
+    }
+
+    /// Gathers the attributes of the file from its first record and, into `extensions`, from those that extend it. In
+    /// place, since a file is large to move.
+    pub(super) fn gather(&mut self, fs: &Ntfs, record: FileRecord<'a>, extensions: &'a mut Extensions) {
+        self.add(record);
+        self.add_extensions(fs, extensions);
+    }
+
+    /// Adds the attributes of the records that its attribute list names, if it has one.
+    fn add_extensions(&mut self, fs: &Ntfs, extensions: &'a mut Extensions) {
+        let Some(list) = self.of_type(attribute_type::ATTRIBUTE_LIST).next().map(|part| part.attribute)
+        else {
+            return;
+        };
+        let place = self.header.place.start();
         if fs.is_loose() && list.value().is_none() {
             let error = ReadError::unsupported("attribute list outside the MFT");
-            file.problems
-                .push(error.at(header.place.start()).found("a loose $MFT, without the volume that it is of"));
-            return file;
+            self.problems.push(error.at(place).found("a loose $MFT, without the volume that it is of"));
+            return;
         }
-        let list = match AttributeList::read(&*fs.view, &fs.geometry, &list, header.place.start()) {
+        let list = match AttributeList::read(&*fs.view, &fs.geometry, &list, place) {
             Ok(list) => list,
-            Err(error) => {
-                file.problems.push(error);
-                return file;
-            }
+            Err(error) => return self.problems.push(error),
         };
-        file.depends.extend(list.stored.iter().copied());
-        let others = file.others(&list);
-        file.read_extensions(fs, &others, extensions);
+        self.depends.extend(list.stored.iter().copied());
+        let others = self.others(&list);
+        self.read_extensions(fs, &others, extensions);
         for (number, place, bytes) in &mut extensions.records {
-            match FileRecord::parse(*number, bytes, *place, &mut file.problems) {
-                Ok(record) if file.owns(&record.header, &others) => file.add(record),
-                Ok(record) => file.problems.push(not_own(&header, &record.header)),
-                Err(error) => file.problems.push(error),
+            match FileRecord::parse(*number, bytes, *place, &mut self.problems) {
+                Ok(record) if self.owns(&record.header, &others) => self.add(record),
+                Ok(record) => self.problems.push(not_own(&self.header, &record.header)),
+                Err(error) => self.problems.push(error),
             }
         }
-        file.parts.sort_by(|x, y| order(&x.attribute).cmp(&order(&y.attribute)));
-        file.check_list(&list);
-        file
+        self.parts.sort_by(|x, y| order(&x.attribute).cmp(&order(&y.attribute)));
+        self.check_list(&list);
     }
 
     fn add(&mut self, record: FileRecord<'a>) {

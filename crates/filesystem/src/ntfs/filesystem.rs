@@ -117,6 +117,14 @@ impl FileSystem for Ntfs {
         self.with_file(key.reference, |file| self.details_of(file))
     }
 
+    fn id_text(&self, file: FileId) -> String {
+        FileKey::new(file).to_string()
+    }
+
+    fn parse_id(&self, text: &str) -> Option<FileId> {
+        FileKey::parse(text).map(FileKey::id)
+    }
+
     fn names(&self, file: FileId) -> Result<Vec<LinkName>> {
         self.with_file(FileKey::new(file).reference, |file| Ok(names(file)))
     }

@@ -163,12 +163,12 @@ pub(super) struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// The record of a file.
-    pub(super) fn record(self, mut file: File<'_>) -> Record {
-        let facts = Facts::of(self.fs, &mut file);
-        let data = self.value(&mut file, attribute_type::DATA, "");
-        let (streams, compressed) = self.streams(&mut file, &facts);
-        let (content, size) = self.content(&mut file, &facts, data.as_ref(), compressed);
+    /// The record of a file, whose problems it takes.
+    pub(super) fn record(self, file: &mut File<'_>) -> Record {
+        let facts = Facts::of(self.fs, file);
+        let data = self.value(file, attribute_type::DATA, "");
+        let (streams, compressed) = self.streams(file, &facts);
+        let (content, size) = self.content(file, &facts, data.as_ref(), compressed);
         let has_attributes = file.of_type(attribute_type::EA).next().is_some();
         let key = FileKey { reference: file.header.reference(), stream: 0 };
         let metadata = self.metadata(key.id(), &file.header, &facts, size);
@@ -180,11 +180,11 @@ impl Recorder<'_> {
         Record {
             metadata,
             place: file.header.place,
-            depends: file.depends,
+            depends: std::mem::take(&mut file.depends),
             content,
             streams,
             has_attributes,
-            problems: file.problems.into_iter().map(Error::from).collect(),
+            problems: file.problems.drain(..).map(Error::from).collect(),
         }
     }
 

@@ -154,8 +154,10 @@ impl Ntfs {
             }
             return;
         }
-        if let Some(record) = self.record_in(number, bytes, place, deleted).transpose() {
-            visitor(record);
+        match self.record_in(number, bytes, place, deleted) {
+            Ok(Some(record)) => visitor(Ok(record)),
+            Ok(None) => {}
+            Err(error) => visitor(Err(error)),
         }
     }
 
@@ -184,8 +186,9 @@ impl Ntfs {
     fn record_with(&self, record: FileRecord<'_>, problems: Vec<ReadError>) -> Record {
         let header = record.header;
         let mut extensions = Extensions::default();
-        let file = File::gather(self, record, &mut extensions, problems);
-        let mut found = Recorder { fs: self }.record(file);
+        let mut file = File::new(header, problems);
+        file.gather(self, record, &mut extensions);
+        let mut found = Recorder { fs: self }.record(&mut file);
         self.add_elsewhere(header.number, &mut found.depends);
         if !header.in_use {
             self.check_overwritten(&mut found);

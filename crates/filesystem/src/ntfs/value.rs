@@ -9,7 +9,7 @@ use super::file::{MOST_PROBLEMS, Part};
 use super::file_record::RecordHeader;
 use super::layout::{ATTRIBUTE_COMPRESSION_MASK, ATTRIBUTE_ENCRYPTED};
 use super::volume::Ntfs;
-use crate::stored::{LOST, continues};
+use crate::stored::{LOST, push_run};
 use crate::{Place, Run};
 
 /// Clusters of a compression unit, as a binary logarithm: Windows writes 4.
@@ -236,14 +236,7 @@ impl Builder<'_> {
         let cluster = self.fs.geometry.cluster;
         let (start, length) = (cluster.of(vcn), cluster.of(clusters));
         self.end = vcn.saturating_add(clusters);
-        if let Some(last) = self.runs.last_mut()
-            && last.start.saturating_add(last.length) == start
-            && continues(*last, place)
-        {
-            last.length = last.length.saturating_add(length);
-            return;
-        }
-        self.runs.push(Run { start, length, place });
+        push_run(&mut self.runs, Run { start, length, place });
     }
 
     /// Marks the clusters up to `vcn` as lost.

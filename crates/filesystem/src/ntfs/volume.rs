@@ -143,7 +143,8 @@ impl Ntfs {
             return Err(not_found(reference));
         }
         let mut extensions = Extensions::default();
-        let mut file = File::gather(self, record, &mut extensions, problems);
+        let mut file = File::new(record.header, problems);
+        file.gather(self, record, &mut extensions);
         use_file(&mut file)
     }
 

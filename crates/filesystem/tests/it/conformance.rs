@@ -59,6 +59,7 @@ fn a_scan_yields_the_same_records_as_asking_for_each() {
             assert_eq!(asked.depends, record.depends, "{name}");
             assert_eq!(asked.has_attributes, record.has_attributes, "{name}");
             assert_eq!(fs.metadata(*id).expect("metadata"), record.metadata, "{name}");
+            assert_eq!(fs.parse_id(&fs.id_text(*id)), Some(*id), "{name}");
             let attributes = fs.attributes(*id).expect("attributes");
             assert_eq!(!attributes.is_empty(), record.has_attributes, "{name} {id:?}");
             assert!(attributes.is_sorted());

@@ -10,6 +10,7 @@ mod fixtures;
 mod ntfs_compression;
 mod ntfs_damage;
 mod ntfs_table;
+mod oracle;
 mod oracle_exfat;
 mod oracle_ext;
 mod oracle_fat;

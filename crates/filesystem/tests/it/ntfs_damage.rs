@@ -180,3 +180,33 @@ fn a_table_and_its_mirror_that_are_gone_are_named() {
     };
     assert!(error.to_string().contains("MFT"), "{error}");
 }
+
+/// What is said to be wrong with the index blocks of all directories: those in use, and those that are free.
+fn told_of_blocks(image: Vec<u8>) -> [Vec<String>; 2] {
+    let fs = vminspect_filesystem::open(Arc::new(Memory::new(image))).unwrap().unwrap();
+    let scan = fs.scan(None, false);
+    let (mut used, mut free) = (Vec::new(), Vec::new());
+    for unit in &scan.units {
+        (scan.visit)(unit, &mut |record| {
+            let metadata = record.unwrap().metadata;
+            if metadata.kind == FileKind::Directory {
+                used.extend(fs.entries(metadata.id).unwrap().filter_map(Result::err));
+                free.extend(fs.deleted_entries(metadata.id).unwrap().filter_map(Result::err));
+            }
+        });
+    }
+    [used, free].map(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn free_index_blocks_that_cannot_be_read_are_told_with_deleted_names() {
+    let mut image = bytes("ntfs/small");
+    assert_eq!(told_of_blocks(image.clone()), [[""; 0]; 2]);
+    for block in image.chunks_exact_mut(512).filter(|block| block.starts_with(b"INDX")) {
+        block[..4].fill(b'?');
+    }
+    let [used, free] = told_of_blocks(image);
+    assert_eq!(free.len(), 9, "{free:?}");
+    assert!(free.iter().all(|told| told.contains("the signature INDX")), "{free:?}");
+    assert!(free.iter().all(|told| !used.contains(told)), "{used:?}");
+}

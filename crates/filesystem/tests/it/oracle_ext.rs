@@ -7,15 +7,16 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails its test")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use vminspect_bytes::{ByteRange, Family, HostFile, Memory, Origin, ReadAt, ReadAtExt, Timestamp};
 use vminspect_filesystem::{
     Allocation, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata, Stream,
 };
+
+use crate::fixtures::unpacked;
+use crate::oracle::{Report, assert_none, committed, digest, images_in, tree};
 
 /// Flags that the kernel shows: of the others it keeps the state to itself.
 const SHOWN_FLAGS: u64 = 0x725B_DFFF;
@@ -110,14 +111,6 @@ fn rows(text: &str) -> Vec<Row> {
     text.lines().map(Row::parse).collect()
 }
 
-fn unpacked(path: &Path) -> Vec<u8> {
-    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).unwrap();
-    let mut bytes = Vec::new();
-    decoder.read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
@@ -160,15 +153,15 @@ impl Case {
     /// Everything in which the reader and the oracle differ.
     fn differences(&self) -> Vec<String> {
         let filesystem = self.open();
-        let mut report = Report { case: &self.name, lines: Vec::new() };
+        let mut report = Report::new(&self.name);
         for problem in filesystem.problems().iter().filter(|problem| !is_known(problem)) {
             report.say("problem", problem);
         }
         if self.name.starts_with("dirty-") && self.changed_blocks(&*filesystem) == 0 {
             report.say("journal", "nothing was replayed, so the image shows nothing");
         }
-        let mut tree = BTreeMap::new();
-        walk(&*filesystem, filesystem.root(), b"", &mut tree, &mut report);
+        let mut tree = tree(&*filesystem, &mut report);
+        tree.remove(b"".as_slice());
         tree.insert(b".".to_vec(), filesystem.root());
         let scanned = self.scan(&*filesystem, &mut report);
         self.compare_tree(&*filesystem, &tree, &scanned, &mut report);
@@ -236,8 +229,10 @@ impl Case {
         }
         for row in &self.rows {
             let id = tree.get(&row.path).copied().unwrap_or(FileId(row.inode));
+            report.path.clone_from(&row.path);
             compare(filesystem, row, id, scanned.get(&row.inode), report);
         }
+        report.path.clear();
     }
 
     fn compare_orphans(
@@ -248,7 +243,8 @@ impl Case {
     ) {
         let mut found = BTreeSet::new();
         for metadata in scanned.values().filter(|metadata| metadata.allocation == Allocation::Orphan) {
-            let digest = digest(filesystem, metadata.id).unwrap_or_else(|error| error.to_string());
+            let digest =
+                digest(filesystem, metadata.id, Stream::Data).unwrap_or_else(|error| error.to_string());
             let Metadata { id, mode, uid, gid, size, .. } = metadata;
             found.insert(format!("{}\t{mode:o}\t{uid}\t{gid}\t{size}\t{digest}", id.0));
             if metadata.times.deleted.is_some() || metadata.links != 0 {
@@ -266,60 +262,6 @@ fn is_known(problem: &Error) -> bool {
     matches!(problem, Error::Read(error) if error.family() == Family::Unsupported && error.structure() == "encryption")
 }
 
-struct Report<'a> {
-    case: &'a str,
-    lines: Vec<String>,
-}
-
-impl Report<'_> {
-    fn say(&mut self, what: &str, detail: impl std::fmt::Display) {
-        self.lines.push(format!("{}: {what}: {detail}", self.case));
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "most callers have values at hand")]
-    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, row: &Row, what: &str, found: T, expected: T) {
-        if found != expected {
-            let path = row.path.escape_ascii();
-            self.say(what, format!("{path} (inode {}): {found:?}, expected {expected:?}", row.inode));
-        }
-    }
-}
-
-fn walk(
-    filesystem: &dyn FileSystem,
-    directory: FileId,
-    prefix: &[u8],
-    tree: &mut BTreeMap<Vec<u8>, FileId>,
-    report: &mut Report<'_>,
-) {
-    let entries = match filesystem.entries(directory) {
-        Ok(entries) => entries,
-        Err(error) => return report.say("entries", error),
-    };
-    for entry in entries {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                report.say("entry", error);
-                continue;
-            }
-        };
-        let path = [prefix, &entry.name].concat();
-        let kind = filesystem.metadata(entry.id).map(|metadata| metadata.kind);
-        if let (Ok(kind), Some(recorded)) = (&kind, entry.kind)
-            && *kind != recorded
-        {
-            report.say("entry kind", path.escape_ascii());
-        }
-        if matches!(kind, Ok(FileKind::Directory)) {
-            walk(filesystem, entry.id, &[path.as_slice(), b"/"].concat(), tree, report);
-        }
-        if tree.insert(path.clone(), entry.id).is_some() {
-            report.say("twice", path.escape_ascii());
-        }
-    }
-}
-
 fn compare(
     filesystem: &dyn FileSystem,
     row: &Row,
@@ -331,24 +273,24 @@ fn compare(
         Ok(metadata) => metadata,
         Err(error) => return report.say("metadata", error),
     };
-    report.equal(row, "scan", scanned, Some(&metadata));
-    report.equal(row, "inode", id.0, row.inode);
+    report.equal("scan", scanned, Some(&metadata));
+    report.equal("inode", id.0, row.inode);
     compare_metadata(row, &metadata, report);
     let is_encrypted = metadata.flags & ENCRYPTED != 0;
     if let Some(expected) = &row.target
         && !is_encrypted
     {
         let target = filesystem.read_link(id).map_err(|error| error.to_string());
-        report.equal(row, "target", target, Ok(expected.clone()));
+        report.equal("target", target, Ok(expected.clone()));
     }
     if let Some(expected) = &row.attributes {
         let found = filesystem.attributes(id).map_err(|error| error.to_string());
         let found = found.map(|list| list.into_iter().filter_map(shown).collect());
-        report.equal(row, "attributes", found, Ok(expected.clone()));
+        report.equal("attributes", found, Ok(expected.clone()));
     }
     if let Some(expected) = row.digest.as_ref().filter(|_| !is_encrypted) {
-        let found = digest(filesystem, id).map_err(|error| error.to_string());
-        report.equal(row, "content", found, Ok(expected.clone()));
+        let found = digest(filesystem, id, Stream::Data).map_err(|error| error.to_string());
+        report.equal("content", found, Ok(expected.clone()));
     }
 }
 
@@ -361,71 +303,40 @@ fn shown(attribute: ExtendedAttribute) -> Option<(Vec<u8>, Vec<u8>)> {
 fn compare_metadata(row: &Row, metadata: &Metadata, report: &mut Report<'_>) {
     let is_encrypted_link = metadata.kind == FileKind::Symlink && metadata.flags & ENCRYPTED != 0;
     let kind = metadata.kind.as_str().to_owned();
-    report.equal(
-        row,
-        "kind",
-        Some(kind),
-        row.kind.clone().or_else(|| Some(metadata.kind.as_str().to_owned())),
-    );
-    report.equal(row, "mode", metadata.mode, row.mode.unwrap_or(metadata.mode));
-    report.equal(row, "uid", metadata.uid, row.uid.unwrap_or(metadata.uid));
-    report.equal(row, "gid", metadata.gid, row.gid.unwrap_or(metadata.gid));
-    report.equal(row, "links", metadata.links, row.links.unwrap_or(metadata.links));
+    report.equal("kind", Some(kind), row.kind.clone().or_else(|| Some(metadata.kind.as_str().to_owned())));
+    report.equal("mode", metadata.mode, row.mode.unwrap_or(metadata.mode));
+    report.equal("uid", metadata.uid, row.uid.unwrap_or(metadata.uid));
+    report.equal("gid", metadata.gid, row.gid.unwrap_or(metadata.gid));
+    report.equal("links", metadata.links, row.links.unwrap_or(metadata.links));
     if !is_encrypted_link {
-        report.equal(row, "size", metadata.size, row.size.unwrap_or(metadata.size));
+        report.equal("size", metadata.size, row.size.unwrap_or(metadata.size));
     }
     let device = metadata.device.map(|device| format!("{}:{}", device.major, device.minor));
-    report.equal(row, "device", device, row.device.clone());
+    report.equal("device", device, row.device.clone());
     let times = [metadata.times.modified, metadata.times.changed, metadata.times.created];
     for (found, expected) in times.into_iter().zip(&row.times) {
         let found = found.map_or_else(|| "-".to_owned(), stamp);
-        report.equal(row, "time", &found, expected.as_ref().unwrap_or(&found));
+        report.equal("time", &found, expected.as_ref().unwrap_or(&found));
     }
     if let Some(flags) = row.flags {
-        report.equal(row, "flags", metadata.flags & SHOWN_FLAGS, flags & SHOWN_FLAGS);
+        report.equal("flags", metadata.flags & SHOWN_FLAGS, flags & SHOWN_FLAGS);
     }
     if let Some(project) = row.project {
-        report.equal(row, "project", metadata.project.unwrap_or(0), project);
+        report.equal("project", metadata.project.unwrap_or(0), project);
     }
     if let Some(generation) = row.generation {
-        report.equal(row, "generation", metadata.generation, generation);
+        report.equal("generation", metadata.generation, generation);
     }
-    report.equal(row, "allocation", metadata.allocation, Allocation::Allocated);
+    report.equal("allocation", metadata.allocation, Allocation::Allocated);
 }
 
 fn stamp(time: Timestamp) -> String {
     format!("{}.{:09}", time.seconds(), time.nanoseconds())
 }
 
-const CHUNK: usize = 1 << 20;
-
-fn digest(filesystem: &dyn FileSystem, id: FileId) -> Result<String, Error> {
-    let content = filesystem.open(id, Stream::Data)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; CHUNK];
-    let mut position = 0;
-    while position < content.len() {
-        let length = usize::try_from(content.len() - position).map_or(CHUNK, |rest| rest.min(CHUNK));
-        content.read_exact_at(position, &mut buffer[..length])?;
-        hash.update(&buffer[..length]);
-        position += length as u64;
-    }
-    Ok(hex::encode(hash.finalize()))
-}
-
 #[track_caller]
 fn check(name: &str) {
-    let differences = Case::committed(name, "tsv").differences();
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
-}
-
-macro_rules! committed {
-    ($($test:ident $name:literal;)*) => {$(
-        #[test]
-        fn $test() {
-            check($name);
-        }
-    )*};
+    assert_none(&Case::committed(name, "tsv").differences());
 }
 
 committed! {
@@ -492,11 +403,7 @@ fn check_provenance(case: &Case, report: &mut Vec<String>) {
 #[ignore = "needs the images of fixtures/ext.sh --all"]
 fn whole_matrix() {
     let folder = PathBuf::from(std::env::var_os("VMINSPECT_EXT_ORACLE").expect("VMINSPECT_EXT_ORACLE"));
-    let mut names: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".img").map(str::to_owned))
-        .collect();
-    names.sort();
+    let names = images_in(&folder);
     let (mut entries, mut wrong) = (0, Vec::new());
     for name in &names {
         let listing = if name.contains("-fast") { "full.tsv" } else { "tsv" };
@@ -509,5 +416,5 @@ fn whole_matrix() {
         wrong.extend(differences);
     }
     eprintln!("{} images, {entries} entries, {} differences", names.len(), wrong.len());
-    assert!(wrong.is_empty(), "{}", wrong.iter().take(60).cloned().collect::<Vec<_>>().join("\n"));
+    assert_none(&wrong);
 }

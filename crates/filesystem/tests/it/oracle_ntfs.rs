@@ -7,17 +7,16 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read fails its test")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use vminspect_bytes::{Family, HostFile, Memory, ReadAt, Timestamp};
 use vminspect_filesystem::{
-    Allocation, Detail, DetailValue, Error, FileId, FileKind, FileSystem, Metadata, Record, Stream,
+    Allocation, Detail, DetailValue, FileId, FileKind, FileSystem, Metadata, Record, Stream,
 };
 
 use crate::fixtures::unpacked;
+use crate::oracle::{Report, assert_none, committed, digest, images_in, tree};
 use crate::sddl::spelt_out;
 
 const DIRECTORY: u64 = 0x10;
@@ -197,7 +196,7 @@ impl Case {
         let fs = vminspect_filesystem::open(self.volume.clone())
             .unwrap_or_else(|error| panic!("{}: {error}", self.name))
             .unwrap_or_else(|| panic!("{}: not recognised", self.name));
-        let mut report = Report { case: &self.name, lines: Vec::new(), path: Vec::new() };
+        let mut report = Report::new(&self.name);
         fs.problems().iter().for_each(|problem| report.say("problem", problem));
         let tree = tree(&*fs, &mut report);
         let scanned = scan(&*fs, &mut report);
@@ -344,60 +343,6 @@ fn ticks(time: Timestamp) -> u64 {
     seconds * 10_000_000 + u64::from(time.nanoseconds()) / 100
 }
 
-struct Report<'a> {
-    case: &'a str,
-    lines: Vec<String>,
-    path: Vec<u8>,
-}
-
-impl Report<'_> {
-    fn say(&mut self, what: &str, detail: impl std::fmt::Display) {
-        self.lines.push(format!("{}: {}: {what}: {detail}", self.case, self.path.escape_ascii()));
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "most callers have values at hand")]
-    fn equal<T: PartialEq + Debug>(&mut self, what: &str, found: T, expected: T) {
-        if found != expected {
-            self.say(what, format!("{found:?}, expected {expected:?}"));
-        }
-    }
-}
-
-/// Every path, without a slash in front; that of the root is empty.
-fn tree(fs: &dyn FileSystem, report: &mut Report<'_>) -> BTreeMap<Vec<u8>, FileId> {
-    let mut found = BTreeMap::from([(Vec::new(), fs.root())]);
-    let mut todo = vec![(fs.root(), Vec::new())];
-    while let Some((directory, prefix)) = todo.pop() {
-        report.path.clone_from(&prefix);
-        let entries = match fs.entries(directory) {
-            Ok(entries) => entries,
-            Err(error) => {
-                report.say("entries", error);
-                continue;
-            }
-        };
-        for entry in entries {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    report.say("entry", error);
-                    continue;
-                }
-            };
-            let path = [prefix.as_slice(), &entry.name].concat();
-            let kind = fs.metadata(entry.id).map(|metadata| metadata.kind);
-            if matches!(kind, Ok(FileKind::Directory)) {
-                todo.push((entry.id, [path.as_slice(), b"/"].concat()));
-            }
-            if found.insert(path.clone(), entry.id).is_some() {
-                report.say("twice", path.escape_ascii());
-            }
-        }
-    }
-    report.path.clear();
-    found
-}
-
 /// Every record, free ones too, by its number.
 fn scan(fs: &dyn FileSystem, report: &mut Report<'_>) -> HashMap<u64, Record> {
     let mut found = HashMap::new();
@@ -422,7 +367,7 @@ fn compare_streams(fs: &dyn FileSystem, row: &Row, record: &Record, report: &mut
     let mut found = Vec::new();
     for stream in &record.streams {
         let digest = digest(fs, stream.id, Stream::Data).unwrap_or_else(|error| error.to_string());
-        let named = self::digest(fs, record.metadata.id, Stream::Named(&stream.name));
+        let named = crate::oracle::digest(fs, record.metadata.id, Stream::Named(&stream.name));
         report.equal("stream by name", named.map_err(|error| error.to_string()), Ok(digest.clone()));
         match fs.metadata(stream.id) {
             Ok(metadata) => {
@@ -558,35 +503,9 @@ fn recorded_times(details: &[Detail], field: &str) -> BTreeSet<u64> {
         .collect()
 }
 
-const CHUNK: usize = 1 << 20;
-
-fn digest(fs: &dyn FileSystem, id: FileId, stream: Stream<'_>) -> Result<String, Error> {
-    let content = fs.open(id, stream)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; CHUNK];
-    let mut position = 0;
-    while position < content.len() {
-        let length = usize::try_from(content.len() - position).map_or(CHUNK, |rest| rest.min(CHUNK));
-        content.read_exact_at(position, &mut buffer[..length])?;
-        hash.update(&buffer[..length]);
-        position += length as u64;
-    }
-    Ok(hex::encode(hash.finalize()))
-}
-
 #[track_caller]
 fn check(name: &str) {
-    let differences = Case::committed(name).differences();
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
-}
-
-macro_rules! committed {
-    ($($test:ident $name:literal;)*) => {$(
-        #[test]
-        fn $test() {
-            check($name);
-        }
-    )*};
+    assert_none(&Case::committed(name).differences());
 }
 
 committed! {
@@ -609,7 +528,7 @@ fn streams_are_sorted_by_name() {
     for name in ["cluster-4k", "sectors-4k"] {
         let case = Case::committed(name);
         let fs = vminspect_filesystem::open(case.volume.clone()).unwrap().unwrap();
-        let mut report = Report { case: name, lines: Vec::new(), path: Vec::new() };
+        let mut report = Report::new(name);
         for record in scan(&*fs, &mut report).into_values() {
             let names: Vec<&[u8]> = record.streams.iter().map(|stream| stream.name.as_slice()).collect();
             assert!(names.is_sorted(), "{name}, record {}", number(record.metadata.id));
@@ -621,17 +540,12 @@ fn streams_are_sorted_by_name() {
 #[ignore = "needs the images of fixtures/ntfs.sh --all"]
 fn whole_matrix() {
     let folder = PathBuf::from(std::env::var_os("VMINSPECT_NTFS_ORACLE").expect("VMINSPECT_NTFS_ORACLE"));
-    let mut names: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".img").map(str::to_owned))
-        .collect();
-    names.sort();
     let mut wrong = Vec::new();
-    for name in &names {
-        let case = Case::from_folder(&folder, name);
+    for name in images_in(&folder) {
+        let case = Case::from_folder(&folder, &name);
         let differences = case.differences();
         eprintln!("{name}: {} entries, {} differences", case.rows.len(), differences.len());
         wrong.extend(differences);
     }
-    assert!(wrong.is_empty(), "{}", wrong.iter().take(60).cloned().collect::<Vec<_>>().join("\n"));
+    assert_none(&wrong);
 }
