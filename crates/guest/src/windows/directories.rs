@@ -1,5 +1,6 @@
 //! Directories of the guest as the search for hives needs them: each is read once, and names are as stored.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -15,6 +16,15 @@ const MOST_DIRECTORIES: usize = 200_000;
 
 /// Entries of all directories that are held.
 const MOST_ENTRIES: usize = 500_000;
+
+/// Hives that one search finds.
+pub(super) const MOST_HIVES: usize = 100_000;
+
+/// Links that one search follows.
+const MOST_LINKS: usize = 4096;
+
+/// Longest path that is looked for. Windows' own end at 260 characters.
+const LONGEST_PATH: usize = 4096;
 
 /// A file and its path in the guest, spelled as the directories do.
 #[derive(Clone, Debug)]
@@ -37,13 +47,53 @@ impl Place {
     }
 }
 
-type Listing = Rc<[(Vec<u8>, FileId)]>;
+/// The entries of a directory.
+struct Listing {
+    /// As stored.
+    entries: Vec<(Vec<u8>, FileId)>,
+    /// Their places in `entries`, sorted by what names that are the same to the filesystem have in common.
+    sorted: OnceCell<Vec<(Vec<u8>, usize)>>,
+}
+
+impl Listing {
+    fn find(&self, name: &[u8], filesystem: &dyn FileSystem) -> Option<&(Vec<u8>, FileId)> {
+        let wanted = key(filesystem, name);
+        let alike = self.from(&wanted, filesystem).take_while(|(own, _)| *own == wanted);
+        let mut alike = alike.filter_map(|(_, at)| self.entries.get(*at));
+        alike.clone().find(|(own, _)| own == name).or_else(|| alike.next())
+    }
+
+    fn starting_with(&self, start: &[u8], filesystem: &dyn FileSystem) -> Vec<&(Vec<u8>, FileId)> {
+        let start = key(filesystem, start);
+        let alike = self.from(&start, filesystem).take_while(|(own, _)| own.starts_with(&start));
+        alike.filter_map(|(_, at)| self.entries.get(*at)).collect()
+    }
+
+    /// The keys from `first` on, in their order.
+    fn from(&self, first: &[u8], filesystem: &dyn FileSystem) -> std::slice::Iter<'_, (Vec<u8>, usize)> {
+        let sorted = self.sorted.get_or_init(|| {
+            let keys = self.entries.iter().map(|(name, _)| key(filesystem, name));
+            let mut keys: Vec<_> = keys.zip(0..).collect();
+            keys.sort();
+            keys
+        });
+        let first = sorted.partition_point(|(key, _)| key.as_slice() < first);
+        sorted.get(first..).unwrap_or_default().iter()
+    }
+}
+
+/// What names that are the same to the filesystem have in common.
+fn key(filesystem: &dyn FileSystem, name: &[u8]) -> Vec<u8> {
+    filesystem.fold_name(name).unwrap_or_else(|| name.to_vec())
+}
 
 /// The directories of a guest. What cannot be read stands in the coverage.
 pub(super) struct Directories<'a> {
     image: &'a str,
     volumes: &'a [GuestVolume],
-    read: HashMap<Located, Listing>,
+    read: HashMap<Located, Rc<Listing>>,
+    /// Where links lead to.
+    links: HashMap<Located, Option<Place>>,
     entries: usize,
     is_full: bool,
     pub(super) coverage: Coverage,
@@ -55,6 +105,7 @@ impl<'a> Directories<'a> {
             image,
             volumes,
             read: HashMap::new(),
+            links: HashMap::new(),
             entries: 0,
             is_full: false,
             coverage: Coverage::default(),
@@ -93,18 +144,19 @@ impl<'a> Directories<'a> {
     /// The entry of this name, or else the first that the filesystem takes for the same.
     pub(super) fn child(&mut self, directory: &Place, name: &[u8]) -> Option<Place> {
         let filesystem = self.filesystem(directory.at.volume)?;
-        let entries = self.listing(directory);
-        let exact = entries.iter().find(|(own, _)| own == name);
-        let alike = || {
-            let folded = filesystem.fold_name(name)?;
-            entries.iter().find(|(own, _)| filesystem.fold_name(own).as_ref() == Some(&folded))
-        };
-        exact.or_else(alike).map(|entry| directory.below(entry))
+        self.listing(directory).find(name, filesystem).map(|entry| directory.below(entry))
+    }
+
+    /// The entries whose names begin so, in the order of their names.
+    pub(super) fn starting_with(&mut self, directory: &Place, start: &[u8]) -> Vec<Place> {
+        let Some(filesystem) = self.filesystem(directory.at.volume) else { return Vec::new() };
+        let listing = self.listing(directory);
+        listing.starting_with(start, filesystem).into_iter().map(|entry| directory.below(entry)).collect()
     }
 
     /// Everything in a directory, in stored order; nothing where it is none.
     pub(super) fn children(&mut self, directory: &Place) -> Vec<Place> {
-        self.listing(directory).iter().map(|entry| directory.below(entry)).collect()
+        self.listing(directory).entries.iter().map(|entry| directory.below(entry)).collect()
     }
 
     /// What a path of names with `\` between them leads to. Links on the way, and at its end, are followed.
@@ -118,13 +170,21 @@ impl<'a> Directories<'a> {
         Some(place)
     }
 
-    /// What an absolute path of the guest leads to: `C:\Users`. Fails only where no volume has the drive.
+    /// What an absolute path of the guest leads to: `C:\Users`. Fails only where no volume has the drive, or the path
+    /// is longer than any.
     pub(super) fn locate(&mut self, path: &[u8]) -> Result<Option<Place>, Error> {
         let (volume, rest) = Namespace::new(self.volumes)
             .drive_and_rest(path)
+            .filter(|_| path.len() <= LONGEST_PATH)
             .ok_or_else(|| Error::NotFound(String::from_utf8_lossy(path).into_owned()))?;
         let Some(root) = self.root(volume) else { return Ok(None) };
         Ok(self.descend(&root, rest))
+    }
+
+    /// The directory that a file is in.
+    pub(super) fn parent(&mut self, file: &Place) -> Option<Place> {
+        let end = file.path.len().checked_sub(file.name().len().checked_add(1)?)?;
+        self.locate(file.path.get(..end)?).ok()?
     }
 
     /// Where a link leads to, or the file itself.
@@ -132,7 +192,20 @@ impl<'a> Directories<'a> {
         if self.metadata(&place)?.kind != FileKind::Symlink {
             return Some(place);
         }
-        let resolved = Namespace::new(self.volumes).resolve(&place.path, FollowLast::Yes).ok()?;
+        if let Some(known) = self.links.get(&place.at) {
+            return known.clone();
+        }
+        if self.links.len() >= MOST_LINKS {
+            self.tell_full(&place);
+            return None;
+        }
+        let target = self.link_target(&place);
+        self.links.insert(place.at, target.clone());
+        target
+    }
+
+    fn link_target(&self, link: &Place) -> Option<Place> {
+        let resolved = Namespace::new(self.volumes).resolve(&link.path, FollowLast::Yes).ok()?;
         let mut path = self.volumes.get(resolved.at.volume)?.prefix.clone();
         path.extend(resolved.path.iter().map(|byte| if *byte == b'/' { b'\\' } else { *byte }));
         Some(Place { at: resolved.at, path })
@@ -160,14 +233,15 @@ impl<'a> Directories<'a> {
         found
     }
 
-    fn listing(&mut self, directory: &Place) -> Listing {
+    fn listing(&mut self, directory: &Place) -> Rc<Listing> {
         if let Some(known) = self.read.get(&directory.at) {
             return Rc::clone(known);
         }
-        let entries: Listing = self.read_entries(directory).into();
+        let entries = self.read_entries(directory);
         self.entries = self.entries.saturating_add(entries.len());
-        self.read.insert(directory.at, Rc::clone(&entries));
-        entries
+        let listing = Rc::new(Listing { entries, sorted: OnceCell::new() });
+        self.read.insert(directory.at, Rc::clone(&listing));
+        listing
     }
 
     fn read_entries(&mut self, directory: &Place) -> Vec<(Vec<u8>, FileId)> {
@@ -204,10 +278,11 @@ impl<'a> Directories<'a> {
     }
 
     /// Says, once, that there is more than one search reads.
-    fn tell_full(&mut self, directory: &Place) {
+    pub(super) fn tell_full(&mut self, directory: &Place) {
         if !std::mem::replace(&mut self.is_full, true) {
             let error = ReadError::unsupported("search for hives").found(format!(
-                "more than {MOST_DIRECTORIES} directories or {MOST_ENTRIES} entries; the rest is not searched"
+                "more than {MOST_DIRECTORIES} directories, {MOST_ENTRIES} entries, {MOST_LINKS} links or {MOST_HIVES} \
+                 hives; the rest is not searched"
             ));
             self.coverage.add_error(self.image, &directory.path, Family::Unsupported, &error);
         }

@@ -4,6 +4,7 @@ use vminspect_artefact::registry::{Hive, Value};
 use vminspect_bytes::Guid;
 use vminspect_volume::VolumeTable;
 
+use super::lookup;
 use crate::volume::GuestVolume;
 
 /// What stands before the paths of the volume that holds the system, where its registry does not say.
@@ -51,7 +52,7 @@ impl Device {
 
 /// The letters that the hive gives, in their order: `A` and its device.
 fn letters(system: &Hive) -> Vec<(u8, Device)> {
-    let Some(devices) = system.key("MountedDevices") else { return Vec::new() };
+    let Some(devices) = lookup::key(system, "MountedDevices") else { return Vec::new() };
     let values = devices.values().take(MOST_DEVICES).flatten();
     let mut letters: Vec<(u8, Device)> = values.filter_map(|value| letter(&value)).collect();
     letters.sort_by_key(|(letter, _)| *letter);

@@ -6,11 +6,12 @@ use vminspect_artefact::registry::{BaseBlock, FileType};
 use vminspect_bytes::{ReadAtExt, ReadError, decode_wtf8};
 use vminspect_filesystem::FileKind;
 
-use super::directories::{Directories, Place};
+use super::directories::{Directories, MOST_HIVES, Place};
 use super::hive_file::{HiveFile, HiveKind, open_file};
 use super::holding;
 use super::installation::{self, Installation, logs_of};
 use super::profiles::{self, ProfileList, Variables};
+use super::transactions;
 use crate::{Coverage, Guest};
 
 /// Hives of `System32\config` that Windows shows, and where.
@@ -18,7 +19,7 @@ const SYSTEM_HIVES: &[(&str, &str)] = &[
     ("SAM", r"HKLM\SAM"),
     ("SECURITY", r"HKLM\SECURITY"),
     ("SOFTWARE", SOFTWARE),
-    ("SYSTEM", r"HKLM\SYSTEM"),
+    ("SYSTEM", SYSTEM),
     ("DEFAULT", r"HKU\.DEFAULT"),
     ("COMPONENTS", r"HKLM\COMPONENTS"),
     ("DRIVERS", r"HKLM\DRIVERS"),
@@ -26,6 +27,7 @@ const SYSTEM_HIVES: &[(&str, &str)] = &[
 ];
 
 const SOFTWARE: &str = r"HKLM\SOFTWARE";
+const SYSTEM: &str = r"HKLM\SYSTEM";
 
 /// Where Windows shows the boot configuration that it was booted with.
 const BOOT_CONFIGURATION: &str = "HKLM\\BCD00000000";
@@ -138,6 +140,7 @@ impl<'a> Search<'a> {
         let system = root.and_then(|root| Installation::find(&mut self.directories, root));
         let Some(system) = system else { return };
         self.config(&system.directory, HiveKind::Live);
+        self.tell_missing(&system.directory);
         let list = self.profile_list(&system);
         self.listed_profiles(&list);
         self.unlisted_profiles(&system);
@@ -186,20 +189,28 @@ impl<'a> Search<'a> {
                 None => false,
             };
         }
+        transactions::tell_logs(&mut self.directories, self.guest.volumes(), &config);
+    }
+
+    /// A Windows does not run without these.
+    fn tell_missing(&mut self, directory: &Place) {
+        for mount in [SOFTWARE, SYSTEM] {
+            if !self.hives.iter().any(|hive| hive.mount == mount.as_bytes()) {
+                let error =
+                    ReadError::corrupt("registry").expected(format!("the hive {mount}")).found("none");
+                self.directories.add_problem(&directory.path, &error);
+            }
+        }
     }
 
     /// The list of users, of which the hive `SOFTWARE` tells.
     fn profile_list(&mut self, system: &Installation) -> ProfileList {
         let Some(software) = self.hives.iter().find(|hive| hive.mount == SOFTWARE.as_bytes()) else {
-            let error = ReadError::corrupt("registry").expected("the hive SOFTWARE, which lists the users");
-            self.directories.add_problem(&system.directory.path, &error.found("none"));
             return ProfileList::default();
         };
-        let variables =
-            Variables { drive: system.root.path.clone(), directory: system.directory.path.clone() };
         let path = software.path.clone();
         let list = match installation::open(self.guest.volumes(), software.located, &software.logs) {
-            Ok(hive) => profiles::read(&hive, &variables),
+            Ok(hive) => profiles::read(&hive, &Variables::of(system)),
             Err(error) => {
                 self.directories.add_error(&path, &error);
                 return ProfileList::default();
@@ -326,6 +337,10 @@ impl<'a> Search<'a> {
         if metadata.kind != FileKind::Regular {
             return false;
         }
+        if self.hives.len() >= MOST_HIVES {
+            self.directories.tell_full(place);
+            return false;
+        }
         if metadata.size == 0 {
             let error = ReadError::corrupt("registry hive").at(0).found("an empty file");
             self.directories.add_problem(&place.path, &error);
@@ -342,6 +357,9 @@ impl<'a> Search<'a> {
             return true;
         }
         self.files.insert(place.at);
+        if self.base_block(place).is_some_and(|base| base.flags & 1 != 0) {
+            transactions::tell_pending(&mut self.directories, self.guest.volumes(), place);
+        }
         let logs = logs_of(&mut self.directories, place);
         self.hives.push(HiveFile { mount, kind, path: place.path.clone(), located: place.at, logs });
         true
@@ -349,17 +367,23 @@ impl<'a> Search<'a> {
 
     /// Whether a file is a hive by its content, and no log of one.
     fn is_hive(&mut self, file: &Place) -> bool {
-        let metadata = self.directories.metadata(file);
-        if metadata.is_none_or(|metadata| metadata.kind != FileKind::Regular || metadata.size < 512) {
-            return false;
+        let base = self.base_block(file);
+        base.is_some_and(|base| !matches!(base.file_type, FileType::OldLog | FileType::NewLog))
+    }
+
+    /// The base block of a file that has one.
+    fn base_block(&mut self, file: &Place) -> Option<BaseBlock> {
+        let metadata = self.directories.metadata(file)?;
+        if metadata.kind != FileKind::Regular || metadata.size < 512 {
+            return None;
         }
         let bytes = open_file(self.guest.volumes(), file.at);
-        match bytes.and_then(|bytes| bytes.read_vec(0, 512).map_err(crate::Error::Hive)) {
-            Ok(sector) => BaseBlock::from_bytes(&sector)
-                .is_ok_and(|base| !matches!(base.file_type, FileType::OldLog | FileType::NewLog)),
+        let sector = bytes.and_then(|bytes| bytes.read_vec(0, 512).map_err(crate::Error::Hive));
+        match sector {
+            Ok(sector) => BaseBlock::from_bytes(&sector).ok(),
             Err(error) => {
                 self.directories.add_error(&file.path, &error);
-                false
+                None
             }
         }
     }

@@ -51,9 +51,7 @@ impl Installation {
 
 /// The logs beside a hive, by their names.
 pub(super) fn logs_of(directories: &mut Directories<'_>, hive: &Place) -> Vec<(String, Located)> {
-    let end = hive.path.len().saturating_sub(hive.name().len().saturating_add(1));
-    let parent = hive.path.get(..end).unwrap_or_default();
-    let Ok(Some(directory)) = directories.locate(parent) else { return Vec::new() };
+    let Some(directory) = directories.parent(hive) else { return Vec::new() };
     let logs = LOG_ENDS.iter().filter_map(|end| {
         let log = directories.child(&directory, &[hive.name(), end.as_bytes()].concat())?;
         let is_file = directories.metadata(&log)?.kind == FileKind::Regular;

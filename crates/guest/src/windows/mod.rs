@@ -5,9 +5,10 @@ mod drives;
 mod hive_file;
 mod hives;
 mod installation;
+mod lookup;
 mod profiles;
 mod registry;
-mod values;
+mod transactions;
 
 pub use hive_file::{HiveFile, HiveKind};
 pub(crate) use hives::find_hives;

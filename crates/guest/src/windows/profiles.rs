@@ -2,13 +2,14 @@
 
 use vminspect_artefact::registry::Hive;
 
-use super::values::wtf8;
+use super::installation::Installation;
+use super::lookup::{self, wtf8};
 
 /// Users of one list. Real ones have as many as ever logged on.
 const MOST_USERS: usize = 10_000;
 
 /// Longest path that is made of one with variables.
-const LONGEST_PATH: usize = 64 << 10;
+const LONGEST_PATH: usize = 8 << 10;
 
 const LIST: &str = r"Microsoft\Windows NT\CurrentVersion\ProfileList";
 
@@ -47,6 +48,10 @@ pub(super) struct Variables {
 }
 
 impl Variables {
+    pub(super) fn of(system: &Installation) -> Self {
+        Self { drive: system.root.path.clone(), directory: system.directory.path.clone() }
+    }
+
     fn value(&self, name: &[u8]) -> Option<&[u8]> {
         match name.to_ascii_lowercase().as_slice() {
             b"systemdrive" => Some(&self.drive),
@@ -84,7 +89,7 @@ impl Variables {
 
 /// Reads `ProfileList` of the hive `SOFTWARE`.
 pub(super) fn read(software: &Hive, variables: &Variables) -> ProfileList {
-    let Some(list) = software.key(LIST) else { return ProfileList::default() };
+    let Some(list) = lookup::key(software, LIST) else { return ProfileList::default() };
     let mut keys = list.subkeys();
     let users = keys.by_ref().take(MOST_USERS).flatten();
     let listed = users.filter_map(|key| {

@@ -6,7 +6,7 @@ use vminspect_artefact::registry::{Hive, Key};
 use vminspect_bytes::decode_wtf8;
 
 use super::hive_file::HiveFile;
-use super::values;
+use super::lookup;
 use crate::{Coverage, Error, Guest, Result};
 
 /// Links that one path may lead through.
@@ -85,7 +85,7 @@ impl<'g> Registry<'g> {
     /// As [`Registry::resolve`].
     pub fn key(&self, path: &str) -> Result<Option<Key<'_>>> {
         let place = self.resolve(path)?;
-        Ok(self.hive(place.hive)?.key(&place.path))
+        Ok(lookup::key(self.hive(place.hive)?, &place.path))
     }
 
     /// The hive in which a path is, and the path inside it. Case does not count, and keys need not exist.
@@ -140,7 +140,7 @@ impl<'g> Registry<'g> {
                 true => current_control_set(opened).unwrap_or_else(|| name.to_owned()),
                 false => name.to_owned(),
             };
-            key = key.and_then(|key| key.subkey(&name));
+            key = key.and_then(|key| lookup::subkey(&key, &name));
             if let Some(target) = key.as_ref().and_then(link_target) {
                 let rest = names.flat_map(|name| ["\\", name]);
                 return Ok(Reached::Link(std::iter::once(target.as_str()).chain(rest).collect()));
@@ -195,7 +195,7 @@ fn below<'p>(path: &'p str, mount: &str) -> Option<&'p str> {
 
 /// The control set that `Select` calls current: `ControlSet001`.
 pub(super) fn current_control_set(system: &Hive) -> Option<String> {
-    let current = values::number(&system.key("Select")?, "Current")?;
+    let current = lookup::number(&lookup::key(system, "Select")?, "Current")?;
     Some(format!("ControlSet{current:03}"))
 }
 
@@ -204,7 +204,7 @@ fn link_target(key: &Key<'_>) -> Option<String> {
     if !key.is_symbolic_link() {
         return None;
     }
-    values::text(key, "SymbolicLinkValue")
+    lookup::text(key, "SymbolicLinkValue")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use vminspect_bytes::ReadAtExt;
 use vminspect_guest::{Error, Guest, HiveFile, HiveKind, Registry};
 
-use crate::open;
+use crate::{open, problems_of};
 
 fn gpt() -> Guest {
     open("windows_registry/gpt.qcow2")
@@ -41,9 +41,7 @@ fn unshown(rows: &[(&str, &[&str])]) -> Vec<(String, String, Vec<String>)> {
 }
 
 fn problems(guest: &Guest) -> Vec<(String, &'static str, String)> {
-    let (_, coverage) = guest.hives();
-    let problems = coverage.sorted().into_iter();
-    problems.map(|problem| (lossy(&problem.place), problem.family, problem.message.clone())).collect()
+    problems_of(&guest.hives().1)
 }
 
 #[test]
@@ -134,20 +132,30 @@ fn the_places_of_windows_xp_are_searched() {
 }
 
 #[test]
-fn what_cannot_be_searched_is_told() {
-    let hollow = (
-        r"C:\Users\hollow\NTUSER.DAT".to_owned(),
-        "corrupt",
-        "damaged registry hive at byte 0: an empty file".to_owned(),
-    );
-    let elsewhere = (
-        r"Z:\Users\elsewhere".to_owned(),
-        "unsupported",
-        "unsupported profile of a user: expected a path on a volume of this disk, found that of \
-         S-1-5-21-1111111111-2222222222-3333333333-1006"
-            .to_owned(),
-    );
-    assert_eq!(problems(&gpt()), [hollow, elsewhere]);
+fn what_is_not_read_is_told() {
+    let expected = [
+        (
+            r"C:\Users\bob\NTUSER.DAT",
+            "unsupported",
+            "unsupported transactions of the registry at byte 144: bit 0 of the hive's flags says that some are \
+             pending, and there are records of them; transactions in CLFS logs are not replayed",
+        ),
+        (r"C:\Users\hollow\NTUSER.DAT", "corrupt", "damaged registry hive at byte 0: an empty file"),
+        (
+            r"C:\Windows\System32\config\TxR\{6f1e2d3c-0000-4000-8000-0000000000aa}.TxR.1.regtrans-ms",
+            "unsupported",
+            "unsupported transactions of the registry: records in this log; transactions in CLFS logs are not \
+             replayed",
+        ),
+        (
+            r"Z:\Users\elsewhere",
+            "unsupported",
+            "unsupported profile of a user: expected a path on a volume of this disk, found that of \
+             S-1-5-21-1111111111-2222222222-3333333333-1006",
+        ),
+    ];
+    let expected = expected.map(|(place, family, message)| (place.to_owned(), family, message.to_owned()));
+    assert_eq!(problems(&gpt()), expected);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Guests from `fixtures/guest.sh`: systems, mounts, paths, and what damage leaves of them.
+//! Guests from `fixtures/guest.sh` and the scripts of Windows samples: systems, mounts, paths, and what damage leaves of them.
 
 mod damage;
 mod hives;
@@ -8,7 +8,7 @@ mod windows;
 
 use std::path::{Path, PathBuf};
 
-use vminspect_guest::Guest;
+use vminspect_guest::{Coverage, Guest};
 use vminspect_image::OpenOptions;
 
 /// The path of a fixture.
@@ -30,7 +30,11 @@ fn prefixes(guest: &Guest) -> Vec<String> {
 
 /// Place and message of everything in coverage.
 fn problems(guest: &Guest) -> Vec<(String, &'static str, String)> {
-    let problems = guest.coverage().sorted().into_iter();
+    problems_of(guest.coverage())
+}
+
+fn problems_of(coverage: &Coverage) -> Vec<(String, &'static str, String)> {
+    let problems = coverage.sorted().into_iter();
     problems
         .map(|problem| {
             (String::from_utf8_lossy(&problem.place).into_owned(), problem.family, problem.message.clone())
