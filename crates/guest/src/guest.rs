@@ -29,6 +29,8 @@ pub struct Guest {
     volumes: Vec<GuestVolume>,
     system: Option<OperatingSystem>,
     coverage: Coverage,
+    /// What is wrong with the registry that was read while it was opened, for those who ask for it.
+    registry: Coverage,
 }
 
 /// A file that a path leads to.
@@ -61,21 +63,23 @@ impl Guest {
         }
         let table = read_table(&image, disk.bytes(), &mut coverage);
         let mut volumes = open_volumes(&image, &table, &mut coverage);
+        let mut registry = Coverage::default();
         let system = find_system(&image, &volumes, &mut coverage).map(|(root, family)| match family {
             SystemFamily::Linux => {
                 mount_table::mount(&image, &mut volumes, root, &mut coverage);
                 linux::describe(&volumes, root)
             }
             SystemFamily::Windows => {
-                windows::mount(&image, &mut volumes, &table, root, &mut coverage);
-                windows::describe(&volumes, root)
+                let opened = windows::open(&image, &mut volumes, &table, root, &mut coverage);
+                registry = opened.notices;
+                opened.system
             }
         });
         if system.is_none() {
             namespace::root_only_volume(&mut volumes);
         }
         report_unknown(&image, &volumes, &mut coverage);
-        Self { image, disk, table, volumes, system, coverage }
+        Self { image, disk, table, volumes, system, coverage, registry }
     }
 
     /// The image as the user named it.
@@ -102,10 +106,23 @@ impl Guest {
         &self.volumes
     }
 
-    /// The operating system, when one was found.
+    /// The operating system, when one was found, as far as it is known without opening more than one hive of a
+    /// Windows: see [`Guest::describe_system`].
     #[must_use]
     pub fn system(&self) -> Option<&OperatingSystem> {
         self.system.as_ref()
+    }
+
+    /// The operating system with all that is told of it, and what could not be read for that. Of a Windows, this
+    /// opens the hives `SOFTWARE` and `SAM`.
+    #[must_use]
+    pub fn describe_system(&self) -> (Option<OperatingSystem>, Coverage) {
+        let mut coverage = self.registry.clone();
+        let system = self.system.as_ref().map(|system| match system.family {
+            "windows" => windows::describe_fully(self, system, &mut coverage),
+            _ => system.clone(),
+        });
+        (system, coverage)
     }
 
     /// What could not be read while it was opened.

@@ -27,6 +27,6 @@ mod windows;
 pub use coverage::{Coverage, Problem};
 pub use error::{Error, Result};
 pub use guest::{Guest, Located};
-pub use system::OperatingSystem;
+pub use system::{OperatingSystem, TimeZone, WindowsFacts, WindowsUser};
 pub use volume::GuestVolume;
 pub use windows::{HiveFile, HiveKind, Registry, RegistryPlace};

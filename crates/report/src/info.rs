@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use vminspect_bytes::{Resolution, Timestamp};
-use vminspect_guest::{Coverage, Guest, GuestVolume, OperatingSystem};
+use vminspect_guest::{Coverage, Guest, GuestVolume, OperatingSystem, TimeZone, WindowsFacts, WindowsUser};
 use vminspect_image::{ImageInfo, SnapshotInfo};
 
 use crate::table::{Colour, Paint, pad, size};
@@ -22,18 +22,23 @@ fn place(volume: &GuestVolume) -> String {
     }
 }
 
-/// Prints one JSON document.
+/// Prints one JSON document. `found` is the system as [`Guest::describe_system`] tells it.
 ///
 /// # Errors
 /// Those of the output.
-pub fn json<W: Write>(out: W, guest: &Guest, problems: &Coverage) -> io::Result<()> {
+pub fn json<W: Write>(
+    out: W,
+    guest: &Guest,
+    found: Option<&OperatingSystem>,
+    problems: &Coverage,
+) -> io::Result<()> {
     let out = &mut JsonWriter::new(out, Layout::Indented);
     out.begin_object()?;
     out.key("image")?;
     image(out, guest.disk().info())?;
     volumes(out, guest)?;
     out.key("operating_system")?;
-    match guest.system() {
+    match found {
         Some(found) => system(out, found)?,
         None => out.null()?,
     }
@@ -159,7 +164,50 @@ fn system<W: Write>(out: &mut JsonWriter<W>, system: &OperatingSystem) -> io::Re
     if let Some(volume) = system.boot_volume {
         out.text_field("boot_volume", &format!("vol{volume}"))?;
     }
+    if let Some(facts) = &system.windows {
+        windows(out, facts)?;
+    }
     out.end_object()
+}
+
+/// What the registry of a Windows says.
+fn windows<W: Write>(out: &mut JsonWriter<W>, facts: &WindowsFacts) -> io::Result<()> {
+    out.key("windows")?;
+    out.begin_object()?;
+    out.optional_text_field("edition", facts.edition.as_deref())?;
+    out.optional_text_field("release", facts.release.as_deref())?;
+    out.optional_text_field("architecture", facts.architecture.as_deref())?;
+    let zone = facts.time_zone.as_ref();
+    out.optional_text_field("time_zone", zone.and_then(|zone| zone.name.as_deref()))?;
+    out.optional_text_field("utc_offset", zone.and_then(utc_offset).as_deref())?;
+    out.optional_text_field("installed", facts.installed.map(time::iso).as_deref())?;
+    out.optional_text_field("registered_owner", facts.registered_owner.as_deref())?;
+    out.optional_text_field("registered_organization", facts.registered_organization.as_deref())?;
+    out.key("users")?;
+    out.begin_array()?;
+    for user in &facts.users {
+        out.begin_object()?;
+        out.optional_text_field("sid", user.sid.as_deref())?;
+        out.optional_text_field("name", user.name.as_deref())?;
+        out.optional_text_field("profile", user.profile.as_deref())?;
+        out.end_object()?;
+    }
+    out.end_array()?;
+    out.end_object()
+}
+
+/// Local standard time less UTC: `+01:00`. Offsets of days and more are no time zone's.
+fn utc_offset(zone: &TimeZone) -> Option<String> {
+    let offset = zone.bias?.checked_neg().filter(|offset| offset.unsigned_abs() < 24 * 60)?;
+    let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs());
+    Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
+}
+
+/// `bob (S-1-5-21-…-1001), C:\Users\bob`.
+fn user_line(user: &WindowsUser) -> String {
+    let sid = user.sid.as_deref().unwrap_or("no identifier");
+    let named = user.name.as_ref().map_or_else(|| sid.to_owned(), |name| format!("{name} ({sid})"));
+    [Some(named), user.profile.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Lines of names and values.
@@ -242,9 +290,28 @@ impl<W: Write> Text<'_, W> {
             self.line("kernels", &system.kernels.join(", "))?;
         }
         self.optional("init", system.init.as_deref())?;
+        if let Some(facts) = &system.windows {
+            self.optional("version", system.version.as_deref())?;
+            self.windows(facts)?;
+        }
         self.optional("directory", system.directory.as_deref())?;
         self.line("on", &format!("vol{}", system.volume))?;
         self.optional("boots from", system.boot_volume.map(|volume| format!("vol{volume}")).as_deref())
+    }
+
+    fn windows(&mut self, facts: &WindowsFacts) -> io::Result<()> {
+        self.optional("release", facts.release.as_deref())?;
+        self.optional("edition", facts.edition.as_deref())?;
+        self.optional("architecture", facts.architecture.as_deref())?;
+        if let Some(zone) = &facts.time_zone {
+            let offset = utc_offset(zone).map(|offset| format!("UTC{offset}"));
+            let parts: Vec<String> = zone.name.clone().into_iter().chain(offset).collect();
+            self.line("time zone", &parts.join(", "))?;
+        }
+        self.optional("installed", facts.installed.map(time::iso).as_deref())?;
+        self.optional("registered to", facts.registered_owner.as_deref())?;
+        self.optional("organization", facts.registered_organization.as_deref())?;
+        facts.users.iter().try_for_each(|user| self.line("user", &user_line(user)))
     }
 
     /// Columns as wide as their widest text, in terminal columns.
@@ -287,11 +354,17 @@ fn volume_row(mounted: &GuestVolume) -> [String; 8] {
     ]
 }
 
-/// Prints text for a person.
+/// Prints text for a person. `found` is the system as [`Guest::describe_system`] tells it.
 ///
 /// # Errors
 /// Those of the output.
-pub fn text<W: Write>(mut out: W, guest: &Guest, problems: &Coverage, colour: bool) -> io::Result<()> {
+pub fn text<W: Write>(
+    mut out: W,
+    guest: &Guest,
+    found: Option<&OperatingSystem>,
+    problems: &Coverage,
+    colour: bool,
+) -> io::Result<()> {
     let mut to = Text { out: &mut out, paint: Paint { on: colour } };
     to.heading("Image")?;
     let info = guest.disk().info();
@@ -306,7 +379,7 @@ pub fn text<W: Write>(mut out: W, guest: &Guest, problems: &Coverage, colour: bo
         to.snapshots(&info.snapshots)?;
     }
     to.volumes(guest)?;
-    if let Some(system) = guest.system() {
+    if let Some(system) = found {
         to.system(system)?;
     }
     let problems = problems.sorted();

@@ -45,7 +45,7 @@ pub use vminspect_filesystem::{
 // Guests.
 pub use vminspect_guest::{
     Coverage, Error as GuestError, Guest, GuestVolume, HiveFile, HiveKind, Located, OperatingSystem, Problem,
-    Registry, RegistryPlace,
+    Registry, RegistryPlace, TimeZone, WindowsFacts, WindowsUser,
 };
 
 // Analyses and their findings.

@@ -10,6 +10,8 @@ use crate::volume::GuestVolume;
 /// What stands before the paths of the volume that holds the system, where its registry does not say.
 pub(super) const USUAL_DRIVE: &[u8] = b"C:";
 
+const DEVICES: &str = "MountedDevices";
+
 /// Values that are looked at. Real ones have one for each device that was ever there.
 const MOST_DEVICES: usize = 100_000;
 
@@ -50,9 +52,14 @@ impl Device {
     }
 }
 
+/// Whether the hive tells letters at all.
+pub(super) fn has_letters(system: &Hive) -> bool {
+    lookup::key(system, DEVICES).is_some()
+}
+
 /// The letters that the hive gives, in their order: `A` and its device.
 fn letters(system: &Hive) -> Vec<(u8, Device)> {
-    let Some(devices) = lookup::key(system, "MountedDevices") else { return Vec::new() };
+    let Some(devices) = lookup::key(system, DEVICES) else { return Vec::new() };
     let values = devices.values().take(MOST_DEVICES).flatten();
     let mut letters: Vec<(u8, Device)> = values.filter_map(|value| letter(&value)).collect();
     letters.sort_by_key(|(letter, _)| *letter);

@@ -7,20 +7,20 @@ use vminspect_guest::Guest;
 use crate::{open, open_path, prefixes, problems, text};
 
 /// A raw copy of a guest's disk that can be damaged.
-struct DiskCopy {
+pub(crate) struct DiskCopy {
     directory: TempDir,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 const START: usize = 2048 * 512;
 
 impl DiskCopy {
-    fn of(guest: &Guest) -> Self {
+    pub(crate) fn of(guest: &Guest) -> Self {
         let bytes = guest.disk().bytes().read_all(1 << 30).expect("a small disk");
         Self { directory: TempDir::new().expect("a directory"), bytes }
     }
 
-    fn open(&self) -> Guest {
+    pub(crate) fn open(&self) -> Guest {
         let path: PathBuf = self.directory.path().join("disk.raw");
         std::fs::write(&path, &self.bytes).expect("written");
         open_path(&path)

@@ -1,7 +1,9 @@
 //! Guests from `fixtures/guest.sh` and the scripts of Windows samples: systems, mounts, paths, and what damage leaves of them.
 
 mod damage;
+mod drives;
 mod hives;
+mod information;
 mod namespace;
 mod system;
 mod windows;

@@ -1,6 +1,6 @@
 //! The sample of a Windows guest.
 
-use vminspect_guest::{Error, Guest, OperatingSystem};
+use vminspect_guest::{Error, Guest, OperatingSystem, WindowsFacts};
 
 use crate::{open, prefixes, problems, text};
 
@@ -14,9 +14,11 @@ fn a_windows_is_found_with_its_boot_volume() {
     let expected = OperatingSystem {
         family: "windows",
         name: Some("Windows".to_owned()),
+        hostname: Some("SAMPLE".to_owned()),
         volume: 2,
         directory: Some(r"C:\Windows".to_owned()),
         boot_volume: Some(1),
+        windows: Some(WindowsFacts::default()),
         ..OperatingSystem::default()
     };
     assert_eq!(guest.system(), Some(&expected));

@@ -33,14 +33,16 @@ enum InfoFormat {
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
     let guest = session.open(&arguments.disk, &arguments.evidence)?;
     let mut coverage = guest.coverage().clone();
+    let (system, problems) = guest.describe_system();
+    coverage.extend(problems);
     coverage.extend(guest.check_unchanged());
     let mut out = Output::open(arguments.output.as_deref(), &[&guest])?;
     match arguments.format {
         InfoFormat::Text => {
             let colour = session.colour(arguments.output.as_deref());
-            vminspect::info_text(&mut out, &guest, &coverage, colour)?;
+            vminspect::info_text(&mut out, &guest, system.as_ref(), &coverage, colour)?;
         }
-        InfoFormat::Json => vminspect::info_json(&mut out, &guest, &coverage)?,
+        InfoFormat::Json => vminspect::info_json(&mut out, &guest, system.as_ref(), &coverage)?,
     }
     out.finish()?;
     session.conclude(&coverage, true, &arguments.coverage, &[&guest])

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::tool::{AFTER, BEFORE, WINDOWS_AFTER, WINDOWS_BEFORE, root, run};
+use crate::tool::{AFTER, BEFORE, WINDOWS_AFTER, WINDOWS_BEFORE, WINDOWS_REGISTRY, root, run};
 
 /// Each case: the name of its file under `tests/golden`, and the arguments.
 const CASES: &[(&str, &[&str])] = &[
@@ -23,6 +23,8 @@ const CASES: &[(&str, &[&str])] = &[
     ("os-release", &["cat", AFTER, "/etc/os-release"]),
     ("stat.txt", &["stat", AFTER, "/etc/passwd"]),
     ("windows_info.txt", &["info", WINDOWS_AFTER]),
+    ("windows_registry_info.txt", &["info", WINDOWS_REGISTRY]),
+    ("windows_registry_info.json", &["info", "--format", "json", WINDOWS_REGISTRY]),
     ("windows_list.json", &["list", "-s", "--streams", "--deleted", WINDOWS_AFTER]),
     ("windows_list.csv", &["list", "--streams", "--match", r"\Users\**", "--format", "csv", WINDOWS_AFTER]),
     ("windows_list.table", &["list", "--streams", "--deleted", "--format", "table", WINDOWS_AFTER]),
