@@ -121,6 +121,11 @@ impl<'h> Iterator for Subkeys<'h> {
                 return Some(Err(problem));
             }
             if let Some(offset) = self.next_offset() {
+                // An index root that names one leaf again and again would go on nearly for ever.
+                if usize::try_from(self.found).map_or(true, |found| found > self.hive.bins().len() / 4) {
+                    (self.leaf, self.leaves, self.ended) = (Leaf::Plain(&[]), &[], true);
+                    return Some(Err(self.wrong_count("more elements than the hive has room for")));
+                }
                 let Some(offset) = CellOffset::new(offset) else {
                     return Some(Err(self.wrong_count("an element that points nowhere")));
                 };
