@@ -8,6 +8,7 @@ use super::layout::{
     BASE_BLOCK_LENGTH, BASE_BLOCK_SIZE, BIN_SIGNATURE, DIRTY_VECTOR_SIGNATURE, LOG_ENTRY_SIGNATURE, SECTOR,
 };
 use super::log::{self, Log, Replay};
+use super::value::Value;
 
 /// Offsets of cells have 31 bits.
 const LARGEST_BINS: u64 = 1 << 31;
@@ -173,6 +174,14 @@ impl Hive {
     /// When there is none.
     pub fn key_at(&self, offset: CellOffset) -> Result<Key<'_>, ReadError> {
         Key::of_cell(self, self.cells().at(offset, "key node")?)
+    }
+
+    /// The value in the cell at `offset`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn value_at(&self, offset: CellOffset) -> Result<Value<'_>, ReadError> {
+        Value::of_cell(self, self.cells().at(offset, "value")?)
     }
 
     /// The key at a path below the root. Case does not count; links are not followed.
