@@ -3,11 +3,13 @@
 
 use std::io::{self, Write};
 
-use vminspect_analysis::Algorithm;
 use vminspect_analysis::finding::{AreaChange, Comparison, Deletion, FieldChange, FileFacts, GuestPath};
+use vminspect_analysis::registry::RegistryComparison;
+use vminspect_analysis::{Algorithm, Digest};
 use vminspect_filesystem::NameEncoding;
 use vminspect_guest::Coverage;
 
+use crate::registry::{self, DiskRow};
 use crate::report::ListingReport;
 use crate::{escape, json, value};
 
@@ -19,13 +21,23 @@ size,original_size,type,original_type,sha1,original_sha1,sha256,original_sha256,
 original_blake3,target,original_target,orphan,field,before,after";
 
 /// A line that is being written, field by field.
-struct Line<'a, W> {
+pub(crate) struct Line<'a, W> {
     out: &'a mut W,
     first: bool,
 }
 
-impl<W: Write> Line<'_, W> {
-    fn field(&mut self, text: &str) -> io::Result<()> {
+impl<'a, W: Write> Line<'a, W> {
+    /// A line without fields so far.
+    pub(crate) fn new(out: &'a mut W) -> Self {
+        Self { out, first: true }
+    }
+
+    /// A line of which fields were written already.
+    pub(crate) fn going_on(out: &'a mut W) -> Self {
+        Self { out, first: false }
+    }
+
+    pub(crate) fn field(&mut self, text: &str) -> io::Result<()> {
         if !std::mem::take(&mut self.first) {
             self.out.write_all(b",")?;
         }
@@ -52,9 +64,13 @@ impl<W: Write> Line<'_, W> {
     fn digest(&mut self, facts: Option<&FileFacts>, algorithm: Algorithm) -> io::Result<()> {
         let digest =
             facts.and_then(|facts| facts.digests.as_ref()).and_then(|digests| digests.get(algorithm));
+        self.hex(digest.map_or(&[], Digest::as_bytes))
+    }
+
+    /// Bytes as hexadecimal digits, which need no quotes.
+    pub(crate) fn hex(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.field("")?;
-        // Hexadecimal digits need no quotes.
-        digest.map_or(Ok(()), |digest| escape::hex(self.out, digest.as_bytes()))
+        escape::hex(self.out, bytes)
     }
 
     fn target(&mut self, facts: Option<&FileFacts>) -> io::Result<()> {
@@ -66,7 +82,7 @@ impl<W: Write> Line<'_, W> {
         self.field(if facts.is_some_and(|facts| facts.orphan) { "true" } else { "" })
     }
 
-    fn end(self) -> io::Result<()> {
+    pub(crate) fn end(self) -> io::Result<()> {
         self.out.write_all(b"\r\n")
     }
 }
@@ -113,7 +129,7 @@ impl<'a> Row<'a> {
     }
 
     fn write<W: Write>(&self, out: &mut W) -> io::Result<()> {
-        let mut line = Line { out, first: true };
+        let mut line = Line::new(out);
         line.field(self.finding)?;
         line.path(self.path)?;
         line.path(self.original_path)?;
@@ -173,7 +189,11 @@ fn field_lines<W: Write>(
 ///
 /// # Errors
 /// Those of the output.
-pub fn comparison<W: Write>(mut out: W, comparison: &Comparison) -> io::Result<()> {
+pub fn comparison<W: Write>(
+    mut out: W,
+    comparison: &Comparison,
+    changed_registry: Option<&RegistryComparison>,
+) -> io::Result<()> {
     let out = &mut out;
     write!(out, "{COMPARISON}\r\n")?;
     comparison.created.iter().try_for_each(|each| Row::created("created", each).write(out))?;
@@ -200,6 +220,13 @@ pub fn comparison<W: Write>(mut out: W, comparison: &Comparison) -> io::Result<(
         let path = GuestPath { bytes: area.place.clone().into_bytes(), encoding: NameEncoding::Bytes };
         Row { finding: "area_changed", path: Some(&path), area: Some(area), ..Row::default() }.write(out)?;
     }
+    if let Some(found) = changed_registry {
+        registry::csv_rows(found, |row| {
+            let &DiskRow { finding, ref path, kind, original_kind, ref change } = row;
+            let (path, change) = (Some(path), Some(change));
+            Row { finding, path, kind, original_kind, change, ..Row::default() }.write(out)
+        })?;
+    }
     out.flush()
 }
 
@@ -221,7 +248,7 @@ impl<W: Write> Listing<W> {
 
 impl<W: Write> ListingReport for Listing<W> {
     fn row(&mut self, facts: &FileFacts) -> io::Result<()> {
-        let mut line = Line { out: &mut self.out, first: true };
+        let mut line = Line::new(&mut self.out);
         line.path(Some(&facts.path))?;
         line.size(Some(facts))?;
         line.file_type(Some(facts))?;

@@ -40,6 +40,17 @@ fn acts(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Which bytes stand for themselves inside a JSON string.
+const PLAIN_JSON: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
 /// Whether every byte stands for itself inside a JSON string.
 fn is_plain_json(bytes: &[u8]) -> bool {
     // Without an early end, so that the compiler can look at many bytes at once.
@@ -64,28 +75,81 @@ pub fn json(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
 }
 
 fn json_slowly(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
-    let mut done = 0;
-    for (at, character) in text.char_indices() {
-        let short: &[u8] = match character {
-            '"' => b"\\\"",
-            '\\' => b"\\\\",
-            '\n' => b"\\n",
-            '\r' => b"\\r",
-            '\t' => b"\\t",
-            other if acts(other) => b"",
-            _ => continue,
-        };
-        out.write_all(&text.as_bytes()[done..at])?;
-        done = at + character.len_utf8();
-        if short.is_empty() {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-        } else {
-            out.write_all(short)?;
+    let bytes = text.as_bytes();
+    let (mut done, mut at) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        if PLAIN_JSON[usize::from(*byte)] {
+            at += 1;
+            continue;
+        }
+        // Every byte of another character is no plain one, so that this is its first.
+        let Some(character) = text[at..].chars().next() else { break };
+        let length = character.len_utf8();
+        if !byte.is_ascii() && !acts(character) {
+            at += length;
+            continue;
+        }
+        out.write_all(&bytes[done..at])?;
+        json_escape(out, character)?;
+        at += length;
+        done = at;
+    }
+    out.write_all(&bytes[done..])
+}
+
+/// Writes a character as JSON's escape of it.
+fn json_escape(out: &mut (impl Write + ?Sized), character: char) -> io::Result<()> {
+    match character {
+        '"' => out.write_all(b"\\\""),
+        '\\' => out.write_all(b"\\\\"),
+        '\n' => out.write_all(b"\\n"),
+        '\r' => out.write_all(b"\\r"),
+        '\t' => out.write_all(b"\\t"),
+        other => other.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}")),
+    }
+}
+
+/// Appends UTF-16LE text as the inside of a JSON string. Returns false, with nothing appended, when it is no
+/// Unicode: for a lone surrogate or an odd byte.
+pub(crate) fn json_utf16(out: &mut Vec<u8>, mut units: &[u8]) -> bool {
+    let start = out.len();
+    out.reserve(units.len() / 2);
+    while let Some((chunk, rest)) = units.split_first_chunk::<16>() {
+        let mut plain = [0; 8];
+        let mut all = true;
+        for (byte, unit) in plain.iter_mut().zip(chunk.as_chunks::<2>().0) {
+            *byte = unit[0];
+            all &= unit[1] == 0 && PLAIN_JSON[usize::from(unit[0])];
+        }
+        if all {
+            out.extend_from_slice(&plain);
+            units = rest;
+        } else if !json_utf16_character(out, &mut units) {
+            out.truncate(start);
+            return false;
         }
     }
-    out.write_all(&text.as_bytes()[done..])
+    while !units.is_empty() {
+        if !json_utf16_character(out, &mut units) {
+            out.truncate(start);
+            return false;
+        }
+    }
+    true
+}
+
+/// Moves one character from `units` to `out`.
+fn json_utf16_character(out: &mut Vec<u8>, units: &mut &[u8]) -> bool {
+    let (pairs, _) = units.as_chunks::<2>();
+    let two = pairs.iter().take(2).map(|pair| u16::from_le_bytes(*pair));
+    let Some(Ok(character)) = char::decode_utf16(two).next() else { return false };
+    *units = &units[character.len_utf16() * 2..];
+    let plain = u8::try_from(character).is_ok_and(|byte| PLAIN_JSON[usize::from(byte)]);
+    if plain || !(character.is_ascii() || acts(character)) {
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        return true;
+    }
+    json_escape(out, character).is_ok()
 }
 
 /// Text for a terminal. Characters that act instead of being seen become `\u{1b}`; a backslash that would
@@ -162,6 +226,25 @@ mod tests {
         for code in (0..0x0011_0000).step_by(7).filter_map(char::from_u32) {
             let text = json_text(&format!("x{code}"));
             assert_eq!(serde_json::from_str::<String>(&text).unwrap(), format!("x{code}"));
+            let long = format!("a run of text{code}and more {code}");
+            let mut utf16 = b"\"".to_vec();
+            assert!(json_utf16(&mut utf16, &units(&long)));
+            utf16.push(b'"');
+            assert_eq!(String::from_utf8(utf16).unwrap(), json_text(&long));
+        }
+    }
+
+    fn units(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn what_is_no_unicode_is_not_written() {
+        let mut out = b"before".to_vec();
+        let surrogate = [units("a run of text"), vec![0, 0xd8], units("more")].concat();
+        for wrong in [&b"a"[..], b"\0\xd8", b"a\0\0\xdc", &surrogate, &units("a run of text")[..25]] {
+            assert!(!json_utf16(&mut out, wrong));
+            assert_eq!(out, b"before");
         }
     }
 

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::finding::{Comparison, FileFacts};
+use vminspect_analysis::registry::RegistryComparison;
 use vminspect_guest::Coverage;
 
 use crate::report::{ExtractionSummary, ListingReport};
-use crate::{Fields, JsonWriter, Layout, coverage, json};
+use crate::{Fields, JsonWriter, Layout, coverage, json, registry};
 
-fn line<W: Write>(
+pub(crate) fn line<W: Write>(
     out: &mut JsonWriter<W>,
     finding: &str,
     write: impl FnOnce(&mut JsonWriter<W>) -> io::Result<()>,
@@ -20,7 +21,7 @@ fn line<W: Write>(
     out.end_line()
 }
 
-fn last_line<W: Write>(out: &mut JsonWriter<W>, problems: &Coverage) -> io::Result<()> {
+pub(crate) fn last_line<W: Write>(out: &mut JsonWriter<W>, problems: &Coverage) -> io::Result<()> {
     line(out, "coverage", |out| {
         out.key("complete")?;
         out.boolean(problems.is_complete())?;
@@ -38,6 +39,7 @@ pub fn comparison<W: Write>(
     out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
+    changed_registry: Option<&RegistryComparison>,
     fields: &Fields,
 ) -> io::Result<()> {
     let out = &mut JsonWriter::new(out, Layout::Line);
@@ -67,6 +69,9 @@ pub fn comparison<W: Write>(
     }
     for each in &comparison.areas_changed {
         line(out, "area_changed", |out| json::area_changed(out, each))?;
+    }
+    if let Some(found) = changed_registry {
+        registry::json_lines(out, found)?;
     }
     if let Some(extraction) = extraction {
         for name in &extraction.extracted {

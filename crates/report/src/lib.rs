@@ -13,6 +13,7 @@ pub mod json;
 pub mod jsonl;
 pub mod manifest;
 pub mod path;
+pub mod registry;
 mod report;
 pub mod status;
 pub mod table;

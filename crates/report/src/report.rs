@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::finding::{Comparison, FileFacts};
+use vminspect_analysis::registry::RegistryComparison;
 use vminspect_guest::Coverage;
 
 use crate::{Fields, csv, json, jsonl, table};
@@ -63,7 +64,7 @@ pub fn listing<'a, W: Write + 'a>(
     })
 }
 
-/// Prints a comparison.
+/// Prints a comparison, with what changed in the registry where that was compared.
 ///
 /// # Errors
 /// Those of the output.
@@ -72,12 +73,13 @@ pub fn comparison<W: Write>(
     out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
+    changed_registry: Option<&RegistryComparison>,
     fields: &Fields,
 ) -> io::Result<()> {
     match format {
-        Format::Json => json::comparison(out, comparison, extraction, fields),
-        Format::JsonLines => jsonl::comparison(out, comparison, extraction, fields),
-        Format::Csv => csv::comparison(out, comparison),
-        Format::Table { colour } => table::comparison(out, comparison, extraction, colour),
+        Format::Json => json::comparison(out, comparison, extraction, changed_registry, fields),
+        Format::JsonLines => jsonl::comparison(out, comparison, extraction, changed_registry, fields),
+        Format::Csv => csv::comparison(out, comparison, changed_registry),
+        Format::Table { colour } => table::comparison(out, comparison, extraction, changed_registry, colour),
     }
 }

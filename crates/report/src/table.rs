@@ -7,10 +7,11 @@ use vminspect_analysis::finding::{
     Comparison, Deletion, Evidence, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed,
     TypeChange,
 };
+use vminspect_analysis::registry::RegistryComparison;
 use vminspect_guest::Coverage;
 
 use crate::report::{ExtractionSummary, ListingReport};
-use crate::{Fields, coverage, escape, value};
+use crate::{Fields, coverage, escape, registry, value};
 
 /// A colour, as its ANSI code.
 #[derive(Clone, Copy)]
@@ -77,14 +78,26 @@ fn shown_bytes(bytes: &[u8]) -> String {
 }
 
 /// Rows under a heading.
-struct Sections<'a, W> {
+pub(crate) struct Sections<'a, W> {
     out: &'a mut W,
     paint: Paint,
     any: bool,
 }
 
-impl<W: Write> Sections<'_, W> {
-    fn section<T>(
+impl<'a, W: Write> Sections<'a, W> {
+    pub(crate) fn new(out: &'a mut W, paint: Paint) -> Self {
+        Self { out, paint, any: false }
+    }
+
+    /// Writes what it comes to below the sections.
+    pub(crate) fn end(self, summary: &str) -> io::Result<()> {
+        if self.any {
+            writeln!(self.out)?;
+        }
+        writeln!(self.out, "{summary}")
+    }
+
+    pub(crate) fn section<T>(
         &mut self,
         heading: &str,
         items: &[T],
@@ -101,8 +114,13 @@ impl<W: Write> Sections<'_, W> {
         items.iter().try_for_each(|item| write(self, item))
     }
 
-    fn row(&mut self, mark: &str, colour: Colour, text: &str) -> io::Result<()> {
+    pub(crate) fn row(&mut self, mark: &str, colour: Colour, text: &str) -> io::Result<()> {
         writeln!(self.out, "  {} {text}", self.paint.paint(colour, mark))
+    }
+
+    /// A row that belongs to the one above it.
+    pub(crate) fn inner_row(&mut self, mark: &str, colour: Colour, text: &str) -> io::Result<()> {
+        writeln!(self.out, "      {} {text}", self.paint.paint(colour, mark))
     }
 
     fn file(&mut self, mark: &str, colour: Colour, facts: &FileFacts) -> io::Result<()> {
@@ -156,7 +174,7 @@ impl<W: Write> Sections<'_, W> {
         self.changes(&change.changes)
     }
 
-    fn changes(&mut self, changes: &[FieldChange]) -> io::Result<()> {
+    pub(crate) fn changes(&mut self, changes: &[FieldChange]) -> io::Result<()> {
         let width = changes.iter().map(|change| change.field.width()).max().unwrap_or(0).clamp(10, 24);
         for change in changes {
             let before = value::one_line(&change.field, &change.before);
@@ -184,9 +202,10 @@ pub fn comparison<W: Write>(
     mut out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
+    changed_registry: Option<&RegistryComparison>,
     colour: bool,
 ) -> io::Result<()> {
-    let mut to = Sections { out: &mut out, paint: Paint { on: colour }, any: false };
+    let mut to = Sections::new(&mut out, Paint { on: colour });
     to.section("Created files", &comparison.created, |to, each| to.file("+", Colour::Green, each))?;
     to.section("Deleted files", &comparison.deleted, |to, each| to.file("-", Colour::Red, each))?;
     to.section("Modified files", &comparison.modified, Sections::modified)?;
@@ -203,17 +222,21 @@ pub fn comparison<W: Write>(
         let text = format!("{:>10}  {} from byte {}", size(each.length), each.place, each.offset);
         to.row("~", Colour::Yellow, &text)
     })?;
+    if let Some(found) = changed_registry {
+        registry::table_rows(&mut to, found)?;
+    }
     to.section("Could not be read", &comparison.coverage.sorted(), |to, each| {
         to.row("?", Colour::Red, &coverage::line(each))
     })?;
-    if to.any {
-        writeln!(out)?;
-    }
-    writeln!(out, "{}", summary(comparison, extraction))?;
+    to.end(&summary(comparison, extraction, changed_registry))?;
     out.flush()
 }
 
-fn summary(comparison: &Comparison, extraction: Option<&ExtractionSummary>) -> String {
+fn summary(
+    comparison: &Comparison,
+    extraction: Option<&ExtractionSummary>,
+    changed_registry: Option<&RegistryComparison>,
+) -> String {
     let counts = [
         (comparison.created.len() + comparison.created_other.len(), "created"),
         (comparison.deleted.len() + comparison.deleted_other.len(), "deleted"),
@@ -225,11 +248,9 @@ fn summary(comparison: &Comparison, extraction: Option<&ExtractionSummary>) -> S
         (extraction.map_or(0, |extraction| extraction.extracted.len()), "extracted"),
         (extraction.map_or(0, |extraction| extraction.errors.len()), "not extracted"),
     ];
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
+    let parts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let changed_registry = changed_registry.filter(|found| !found.is_empty());
+    let parts: Vec<String> = parts.chain(changed_registry.map(registry::summary)).collect();
     if parts.is_empty() { "No differences".to_owned() } else { parts.join(", ") }
 }
 

@@ -2,8 +2,12 @@ use vminspect_analysis::finding::{
     Comparison, Evidence, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange,
     Value,
 };
+use vminspect_analysis::registry::{
+    ChangedValues, KeyChange, KeyFacts, RegistryComparison, ValueChange, ValueFacts,
+};
 use vminspect_analysis::{Algorithm, Hasher};
-use vminspect_bytes::{Resolution, Timestamp};
+use vminspect_artefact::registry::ValueType;
+use vminspect_bytes::{Resolution, Timestamp, wtf8_units};
 use vminspect_filesystem::NameEncoding;
 use vminspect_filesystem::{DeviceNumber, FileKind};
 use vminspect_guest::{Coverage, Problem};
@@ -100,11 +104,45 @@ fn everything() -> Comparison {
     all
 }
 
+/// A registry in which everything has a hostile name.
+pub(crate) fn changed_registry() -> RegistryComparison {
+    let (mut all, time) = (RegistryComparison::default(), Timestamp::from_filetime(133_444_736_000_000_005));
+    for (name, number) in hostile().into_iter().zip(0..) {
+        let units: Vec<u8> = wtf8_units(&name).into_iter().flat_map(u16::to_le_bytes).collect();
+        let value = |data: &[u8], number| ValueFacts {
+            name: name.clone(),
+            kind: ValueType(number),
+            data: data.to_vec(),
+        };
+        let values: Vec<ValueFacts> = (0..14)
+            .map(|kind| value(&units, kind))
+            .chain([value(&[], 1), value(&name, 0xffff_0012)])
+            .collect();
+        let path = name.clone();
+        let key = KeyFacts { path: path.clone(), time, values: values.clone() };
+        all.created_keys.extend([key.clone(), key.clone()]);
+        all.deleted_keys.push(key);
+        let modified =
+            values.iter().map(|value| ValueChange { before: value.clone(), after: value.clone() }).collect();
+        let (created, deleted) = (values.clone(), values);
+        all.changed_values.push(ChangedValues { path: path.clone(), time, created, deleted, modified });
+        let changes = vec![
+            change("class", Value::Absent, Value::Text(String::from_utf8_lossy(&name).into_owned())),
+            change("flags", Value::Flags(vec!["root"]), Value::Flags(Vec::new())),
+            change("last_written", Value::Time(time), Value::Number(number)),
+            change("security", Value::Bytes(name.clone()), Value::Absent),
+        ];
+        all.changed_keys.push(KeyChange { path, changes });
+    }
+    all
+}
+
 fn printed(format: Format) -> String {
     let fields = Fields { algorithms: Algorithm::ALL.to_vec(), size: true, file_type: true };
     let extraction = ExtractionSummary { extracted: vec!["aa".to_owned()], errors: vec!["bb".to_owned()] };
     let mut out = Vec::new();
-    comparison(format, &mut out, &everything(), Some(&extraction), &fields).unwrap();
+    comparison(format, &mut out, &everything(), Some(&extraction), Some(&changed_registry()), &fields)
+        .unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -127,7 +165,7 @@ fn no_format_lets_a_control_through() {
 fn json_keeps_every_name() {
     let json: serde_json::Value = serde_json::from_str(&printed(Format::Json)).unwrap();
     let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys.len(), 12, "{keys:?}");
+    assert_eq!(keys.len(), 13, "{keys:?}");
     for (file, name) in json["created_files"].as_array().unwrap().iter().zip(hostile()) {
         match std::str::from_utf8(&name) {
             Ok(text) => {
@@ -155,7 +193,7 @@ fn json_lines_are_one_object_each() {
 }
 
 /// RFC 4180, read strictly.
-fn records(text: &str) -> Vec<Vec<String>> {
+pub(crate) fn records(text: &str) -> Vec<Vec<String>> {
     let (mut records, mut record, mut field) = (Vec::new(), Vec::new(), String::new());
     let mut characters = text.chars().peekable();
     let mut quoted = false;
@@ -187,6 +225,10 @@ fn csv_keeps_every_name_and_starts_no_formula() {
             Err(error) => assert_eq!(record[2], crate::escape::to_hex(error.as_bytes())),
         }
     }
+    starts_no_formula(&records);
+}
+
+pub(crate) fn starts_no_formula(records: &[Vec<String>]) {
     for field in records.iter().flatten() {
         assert!(!field.starts_with(['=', '+', '-', '@', '\t', '\r']), "{field:?}");
     }

@@ -22,6 +22,59 @@ pub fn iso(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(digits)).timestamp_to_string(&instant)
 }
 
+/// Appends the date and the time of day with a blank between them, in UTC, with six digits of the second's fraction
+/// where that is not zero: what the Python program printed. Further digits are cut off.
+pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
+    let days = time.seconds().div_euclid(86_400);
+    // Years of four digits.
+    if !(-719_162..=2_932_896).contains(&days) {
+        return out.extend_from_slice(iso(time).as_bytes());
+    }
+    let (year, month, day) = civil_from_days(days);
+    let second = time.seconds().rem_euclid(86_400);
+    let parts: [(i64, usize, &[u8]); 6] = [
+        (year, 4, b"-"),
+        (month, 2, b"-"),
+        (day, 2, b" "),
+        (second / 3600, 2, b":"),
+        (second / 60 % 60, 2, b":"),
+        (second % 60, 2, b""),
+    ];
+    for (number, width, after) in parts {
+        push_digits(out, number, width);
+        out.extend_from_slice(after);
+    }
+    let microseconds = time.nanoseconds() / 1000;
+    if microseconds > 0 {
+        out.push(b'.');
+        push_digits(out, i64::from(microseconds), 6);
+    }
+}
+
+/// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    // Years begin in March, so that a leap day is the last of its year; 400 of them repeat.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// Appends the last `width` decimal digits of a number that is not negative.
+fn push_digits(out: &mut Vec<u8>, number: i64, width: usize) {
+    let mut digits = [b'0'; 8];
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+    }
+    out.extend_from_slice(&digits[digits.len() - width..]);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +107,26 @@ mod tests {
             "@-9223372036854775808.000000000"
         );
         assert!(!iso(Timestamp::from_filetime(u64::MAX)).is_empty());
+    }
+
+    #[test]
+    fn spaced_times_are_those_of_the_calendar() {
+        let spaced = |time| {
+            let mut out = Vec::new();
+            push_spaced(&mut out, time);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(spaced(Timestamp::from_filetime(0)), "1601-01-01 00:00:00");
+        assert_eq!(spaced(Timestamp::from_filetime(131_000_000_000_000_009)), "2016-02-15 08:53:20");
+        assert_eq!(spaced(Timestamp::from_filetime(131_000_000_000_000_019)), "2016-02-15 08:53:20.000001");
+        assert_eq!(spaced(Timestamp::from_filetime(131_000_000_001_234_567)), "2016-02-15 08:53:20.123456");
+        // Every day of 800 years, and of others now and then.
+        let days = (-140_000..153_000).chain((-719_162..2_932_896).step_by(97));
+        for day in days {
+            let time = Timestamp::from_unix(day * 86_400 + 3_723, 0, Resolution::Second);
+            let iso = iso(time);
+            assert_eq!(spaced(time), iso.replace('T', " ").trim_end_matches('Z'));
+        }
+        assert_eq!(spaced(Timestamp::from_filetime(u64::MAX)), iso(Timestamp::from_filetime(u64::MAX)));
     }
 }

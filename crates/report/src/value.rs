@@ -21,7 +21,8 @@ pub(crate) fn write_changes<W: Write>(out: &mut JsonWriter<W>, changes: &[FieldC
     out.end_object()
 }
 
-fn write<W: Write>(out: &mut JsonWriter<W>, field: &str, value: &Value) -> io::Result<()> {
+/// Writes the value of a field.
+pub(crate) fn write<W: Write>(out: &mut JsonWriter<W>, field: &str, value: &Value) -> io::Result<()> {
     match value {
         Value::Absent => out.null(),
         Value::Number(number) => out.number(*number),

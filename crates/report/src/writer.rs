@@ -85,6 +85,27 @@ impl<W: Write> JsonWriter<W> {
         escape::json(&mut self.buffer, text)
     }
 
+    /// Writes a string whose inside `write` appends, with all that JSON asks to escape escaped.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub(crate) fn string_by(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        self.separate()?;
+        self.buffer.push(b'"');
+        write(&mut self.buffer);
+        self.buffer.push(b'"');
+        Ok(())
+    }
+
+    /// Writes a number as its digits stand in `digits`.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub(crate) fn digits(&mut self, digits: std::fmt::Arguments<'_>) -> io::Result<()> {
+        self.separate()?;
+        self.buffer.write_fmt(digits)
+    }
+
     /// Writes a whole number.
     ///
     /// # Errors

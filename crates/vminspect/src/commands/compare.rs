@@ -75,7 +75,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
         file_type: arguments.files.identify,
     };
     let format = arguments.report.format.with_colour(session.colour(path));
-    vminspect::comparison_report(format, &mut out, &comparison, extraction.as_ref(), &fields)?;
+    vminspect::comparison_report(format, &mut out, &comparison, extraction.as_ref(), None, &fields)?;
     out.finish()?;
     statistics::tell(session, &comparison.statistics);
     let shown = path.is_none() && arguments.report.format != FormatName::Csv;
