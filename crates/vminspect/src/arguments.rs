@@ -1,11 +1,11 @@
 //! What the command line takes. Help, man pages and completions come from here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
-use crate::commands::{cat, compare, completions, extract, info, list, man, stat};
+use crate::commands::{cat, compare, completions, extract, info, list, man, registry, registry_diff, stat};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Stat(stat::Arguments),
     Cat(cat::Arguments),
     Extract(extract::Arguments),
+    Registry(registry::Arguments),
+    RegistryDiff(registry_diff::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -120,13 +122,18 @@ pub(crate) struct Report {
 impl Report {
     /// Fails when the report and its coverage would go to one file, where only the last would stay.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        match (&self.output, &self.coverage.coverage) {
-            (Some(output), Some(coverage)) if output == coverage => Err(Failure::new(format!(
-                "{} is named for the report and for the coverage; name two files",
-                output.display()
-            ))),
-            _ => Ok(()),
-        }
+        check_two_files(self.output.as_deref(), self.coverage.coverage.as_deref())
+    }
+}
+
+/// Fails when a report and its coverage would go to one file.
+pub(crate) fn check_two_files(output: Option<&Path>, coverage: Option<&Path>) -> Result<(), Failure> {
+    match (output, coverage) {
+        (Some(output), Some(coverage)) if output == coverage => Err(Failure::new(format!(
+            "{} is named for the report and for the coverage; name two files",
+            output.display()
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@
 
 // Bytes, and where they come from.
 pub use vminspect_bytes::{
-    ByteRange, Extent, Family, Memory, Origin, ReadAt, ReadAtExt, ReadError, Resolution, Timestamp,
+    ByteRange, Extent, Family, HostFile, Memory, Origin, ReadAt, ReadAtExt, ReadError, Resolution, Timestamp,
 };
 
 // Images.
@@ -40,6 +40,12 @@ pub use vminspect_volume::{Volume, VolumeTable};
 pub use vminspect_filesystem::{
     Entry, Error as FileSystemError, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, Metadata,
     Stream, Times, open as open_filesystem,
+};
+
+// Registry hives.
+pub use vminspect_artefact::registry::{
+    Confidence, DeletedKey, DeletedValue, Hive, Key as HiveKey, Log as HiveLog, Outcome as LogOutcome,
+    Place as DeletedPlace, Remains, Replay, Value as HiveValue, ValueType,
 };
 
 // Guests.
@@ -57,6 +63,11 @@ pub use vminspect_analysis::finding::{
     Comparison, Deletion, Evidence, FieldChange, FileFacts, GuestPath, ListSummary, MetadataChange, Modified,
     Renamed, Statistics, TypeChange, Value, ZoneIdentifier,
 };
+pub use vminspect_analysis::registry::{
+    ChangedValues, DeletedRow, FoundKey, HiveSide, KeyChange, KeyFacts, KeyRow, KeySink, Listing,
+    ListingOptions, MissingKey, RegistryComparison, RegistryOptions, ValueChange, ValueFacts, ValueRow,
+    compare_hives, find_key,
+};
 pub use vminspect_analysis::status::{
     FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
@@ -70,6 +81,10 @@ pub use vminspect_report::coverage::{document as coverage_document, line as prob
 pub use vminspect_report::escape::terminal as for_terminal;
 pub use vminspect_report::info::{json as info_json, text as info_text};
 pub use vminspect_report::manifest::write as write_manifest_line;
+pub use vminspect_report::registry::{
+    HiveFormat, HiveReport, TimelineFormat, comparison as registry_comparison_report, hive as hive_report,
+    timeline as hive_timeline, write_registry_member,
+};
 pub use vminspect_report::status::{json as status_json, text as status_text};
 pub use vminspect_report::table::size as human_size;
 pub use vminspect_report::time::iso as iso_time;

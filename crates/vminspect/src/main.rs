@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod failure;
+mod hive;
 mod log;
 mod output;
 mod progress;

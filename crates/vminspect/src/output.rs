@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use vminspect::Guest;
+use vminspect::{Guest, HostFile};
 
 use crate::failure::Failure;
 
@@ -31,10 +31,16 @@ pub(crate) struct Replacement {
 impl Output {
     /// Opens `path`, or standard output. None of the files that `guests` read is ever written to.
     pub(crate) fn open(path: Option<&Path>, guests: &[&Guest]) -> Result<Self, Failure> {
+        let files = guests.iter().flat_map(|guest| guest.disk().host_files());
+        Self::open_beside(path, &files.map(|file| &**file).collect::<Vec<_>>())
+    }
+
+    /// Opens `path`, or standard output. None of `evidence` is ever written to.
+    pub(crate) fn open_beside(path: Option<&Path>, evidence: &[&HostFile]) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self::Stream(BufWriter::with_capacity(BUFFER, Box::new(io::stdout()))));
         };
-        refuse_evidence(path, guests)?;
+        refuse_evidence(path, evidence)?;
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 Err(Failure::new(format!("{} is a directory; name a file", path.display())))
@@ -127,13 +133,12 @@ impl Drop for Replacement {
 }
 
 /// Fails when `path` is one of the files that are read, by whatever name.
-fn refuse_evidence(path: &Path, guests: &[&Guest]) -> Result<(), Failure> {
+fn refuse_evidence(path: &Path, evidence: &[&HostFile]) -> Result<(), Failure> {
     let Ok(metadata) = fs::metadata(path) else {
         return Ok(());
     };
     let identity = (metadata.dev(), metadata.ino());
-    let mut files = guests.iter().flat_map(|guest| guest.disk().host_files());
-    match files.find(|file| file.device_and_inode() == identity) {
+    match evidence.iter().find(|file| file.device_and_inode() == identity) {
         Some(file) => Err(Failure::new(format!(
             "{} is evidence ({} is read from it) and is never written to; name another output file",
             path.display(),

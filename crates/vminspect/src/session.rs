@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use vminspect::{
-    Coverage, Guest, OpenOptions, Options, PathFilter, Problem, coverage_document, problem_line,
+    Coverage, Guest, HostFile, OpenOptions, Options, PathFilter, Problem, coverage_document, problem_line,
 };
 
 use crate::arguments::{Choice, CoverageArguments, Evidence, Files, Global, When, algorithms};
@@ -98,8 +98,20 @@ impl Session {
         arguments: &CoverageArguments,
         guests: &[&Guest],
     ) -> Result<Outcome, Failure> {
+        let files = guests.iter().flat_map(|guest| guest.disk().host_files()).map(|file| &**file);
+        self.conclude_beside(coverage, shown, arguments, &files.collect::<Vec<_>>())
+    }
+
+    /// As [`Session::conclude`], for files of the host that are evidence.
+    pub(crate) fn conclude_beside(
+        &self,
+        coverage: &Coverage,
+        shown: bool,
+        arguments: &CoverageArguments,
+        evidence: &[&HostFile],
+    ) -> Result<Outcome, Failure> {
         if let Some(path) = &arguments.coverage {
-            let mut file = Output::open(Some(path), guests)?;
+            let mut file = Output::open_beside(Some(path), evidence)?;
             coverage_document(&mut file, coverage).map_err(|error| Failure::about(path, &error))?;
             file.finish()?;
         }

@@ -46,7 +46,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
 }
 
 /// The content of the file at `path`.
-fn open(guest: &Guest, path: &[u8], stream: Stream<'_>) -> Result<Arc<dyn ReadAt>, Failure> {
+pub(crate) fn open(guest: &Guest, path: &[u8], stream: Stream<'_>) -> Result<Arc<dyn ReadAt>, Failure> {
     let located = vminspect::locate_followed(guest, path)?;
     let shown = String::from_utf8_lossy(path);
     let volume = guest.volumes().get(located.volume);

@@ -7,6 +7,8 @@ pub(crate) mod extract;
 pub(crate) mod info;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod registry;
+pub(crate) mod registry_diff;
 pub(crate) mod stat;
 
 use std::process::ExitCode;
@@ -27,6 +29,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Stat(command) => stat::run(&session, &command),
         Command::Cat(command) => cat::run(&session, &command),
         Command::Extract(command) => extract::run(&session, &command),
+        Command::Registry(command) => registry::run(&session, &command),
+        Command::RegistryDiff(command) => registry_diff::run(&session, &command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),
     };

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::tool::{AFTER, BEFORE, WINDOWS_AFTER, WINDOWS_BEFORE, WINDOWS_REGISTRY, root, run};
+use crate::tool::{AFTER, BEFORE, WINDOWS_AFTER, WINDOWS_BEFORE, WINDOWS_REGISTRY, hives, root, run};
 
 /// Each case: the name of its file under `tests/golden`, and the arguments.
 const CASES: &[(&str, &[&str])] = &[
@@ -34,20 +34,77 @@ const CASES: &[(&str, &[&str])] = &[
     ("windows_stat.json", &["stat", "--format", "json", WINDOWS_AFTER, r"C:\Windows\Logs\setup.log"]),
 ];
 
+/// The same, of hives: `HIVES` is the directory in which they are.
+const HIVE_CASES: &[(&str, &[&str])] = &[
+    ("registry.json", &["registry", "HIVES/types.hive", "--key", "known"]),
+    ("registry_strings.json", &["registry", "HIVES/types.hive", "--key", "STRINGS"]),
+    (
+        "registry_layers.jsonl",
+        &["registry", "HIVES/version-1.6.hive", "--key", "layered", "--format", "jsonl"],
+    ),
+    ("registry_strings.jsonl", &["registry", "HIVES/types.hive", "--key", "Strings", "--format", "jsonl"]),
+    ("registry_strings.csv", &["registry", "HIVES/types.hive", "--key", "Strings", "--format", "csv"]),
+    ("registry_flags.csv", &["registry", "HIVES/types.hive", "--key", "Flags", "--format", "csv"]),
+    ("registry_sorted.table", &["registry", "HIVES/types.hive", "-s", "--key", "Flags", "--format", "table"]),
+    ("registry_deleted.table", &["registry", "HIVES/deleted.hive", "--deleted", "--format", "table"]),
+    ("registry_timeline.json", &["registry", "HIVES/types.hive", "--timeline", "--key", "Flags"]),
+    (
+        "registry_timeline.jsonl",
+        &["registry", "HIVES/deleted.hive", "--timeline", "--deleted", "--format", "jsonl"],
+    ),
+    (
+        "registry_timeline.csv",
+        &["registry", "HIVES/deleted.hive", "--timeline", "--deleted", "--format", "csv"],
+    ),
+    (
+        "registry_timeline.body",
+        &["registry", "HIVES/deleted.hive", "--timeline", "--deleted", "--format", "bodyfile"],
+    ),
+    (
+        "registry_diff.table",
+        &["registry-diff", "HIVES/before.hive", "HIVES/after.hive", "--times", "--format", "table"],
+    ),
+];
+
 #[test]
 fn reports_are_what_they_were() {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let hives = hives().to_str().unwrap();
     let mut wrong = Vec::new();
     for (name, arguments) in CASES {
-        let got = portable(run(*arguments).code(0).out);
-        let path = directory.join(name);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&path, &got).unwrap();
-        } else if fs::read(&path).ok().as_deref() != Some(&got[..]) {
-            wrong.push(*name);
-        }
+        wrong.extend(differs(name, &portable(run(*arguments).code(0).out)));
+    }
+    for (name, arguments) in HIVE_CASES {
+        let arguments = arguments.iter().map(|argument| argument.replace("HIVES", hives));
+        let text = run(arguments).code(0).text().replace(hives, "HIVES");
+        wrong.extend(differs(name, text.as_bytes()));
     }
     assert!(wrong.is_empty(), "{wrong:?} differ; run again with UPDATE_GOLDEN=1 and read the difference");
+}
+
+/// The registry editor's files are UTF-16; here they are kept as UTF-8.
+#[test]
+fn files_of_the_registry_editor_are_what_they_were() {
+    let hive = hives().join("types.hive");
+    let mut all = String::new();
+    for key in ["Known", "Strings", "Unknown", "Numbers"] {
+        let bytes = run(["registry", hive.to_str().unwrap(), "--key", key, "--format", "reg"]).code(0).out;
+        let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let text = String::from_utf16(&units).unwrap();
+        assert!(text.starts_with("\u{feff}Windows Registry Editor Version 5.00\r\n\r\n["));
+        assert!(text.lines().all(|line| line.len() <= 80 || line.ends_with('"')), "{text}");
+        all.push_str(&text.replace("\r\n", "\n"));
+    }
+    assert_eq!(differs("registry.reg", all.as_bytes()), None, "run again with UPDATE_GOLDEN=1");
+}
+
+/// The name of a case whose output is not what it was.
+fn differs(name: &'static str, got: &[u8]) -> Option<&'static str> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, got).unwrap();
+        return None;
+    }
+    (fs::read(&path).ok().as_deref() != Some(got)).then_some(name)
 }
 
 /// The output with the place of the repository, which a parent's full path has, left out.

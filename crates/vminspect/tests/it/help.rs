@@ -2,7 +2,8 @@ use std::fs;
 
 use crate::tool::{root, run};
 
-const COMMANDS: [&str; 8] = ["info", "list", "compare", "stat", "cat", "extract", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["info", "list", "compare", "stat", "cat", "extract", "registry", "registry-diff", "completions", "man"];
 
 #[test]
 fn help_names_every_command_and_the_snapshot_syntax() {
@@ -18,7 +19,7 @@ fn help_names_every_command_and_the_snapshot_syntax() {
 
 #[test]
 fn commands_that_do_not_exist_yet_are_not_offered() {
-    for command in ["registry", "timeline", "usnjrnl", "vtscan", "vulnscan", "eventlog", "lis"] {
+    for command in ["timeline", "usnjrnl", "vtscan", "vulnscan", "eventlog", "lis"] {
         let refused = run([command, "x"]).code(2);
         assert!(refused.err.contains("unrecognized subcommand"), "{}", refused.err);
     }

@@ -6,4 +6,5 @@ mod extraction;
 mod failures;
 mod goldens;
 mod help;
+mod registry;
 mod tool;

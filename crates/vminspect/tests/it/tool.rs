@@ -1,8 +1,10 @@
 //! Runs the program.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 /// What a run came to.
 pub(crate) struct Run {
@@ -50,6 +52,30 @@ pub(crate) fn finished(output: Output) -> Run {
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A directory with the sample hives of `fixtures/registry`, unpacked.
+pub(crate) fn hives() -> &'static Path {
+    static HIVES: LazyLock<PathBuf> = LazyLock::new(|| {
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hives");
+        fs::create_dir_all(&directory).unwrap();
+        for entry in fs::read_dir(root().join("fixtures/registry")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if let Some(hive) = name.strip_suffix(".gz").filter(|name| name.contains(".hive")) {
+                unpack(&name, &directory.join(hive));
+            }
+        }
+        directory
+    });
+    &HIVES
+}
+
+/// Writes a sample hive, or a log of one, to a file.
+pub(crate) fn unpack(name: &str, to: &Path) {
+    let packed = fs::read(root().join("fixtures/registry").join(name)).unwrap();
+    let mut bytes = vec![0; 4 << 20];
+    let length = libdeflater::Decompressor::new().gzip_decompress(&packed, &mut bytes).unwrap();
+    fs::write(to, &bytes[..length]).unwrap();
 }
 
 pub(crate) const BEFORE: &str = "fixtures/samples/before.qcow2";
