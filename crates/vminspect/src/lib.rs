@@ -66,7 +66,7 @@ pub use vminspect_analysis::finding::{
 pub use vminspect_analysis::registry::{
     ChangedValues, DeletedRow, FoundKey, HiveSide, KeyChange, KeyFacts, KeyRow, KeySink, Listing,
     ListingOptions, MissingKey, RegistryComparison, RegistryOptions, ValueChange, ValueFacts, ValueRow,
-    compare_hives, find_key,
+    compare_hives, compare_registries, find_key,
 };
 pub use vminspect_analysis::status::{
     FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use vminspect::{
     Comparison, Destination, ExtractionSummary, Fields, FileFacts, Guest, Options, Problem,
-    extract_by_digest, write_manifest_line,
+    RegistryComparison, RegistryOptions, extract_by_digest, write_manifest_line,
 };
 
 use crate::arguments::{Evidence, Files, FormatName, Report};
@@ -35,9 +35,18 @@ pub(crate) struct Arguments {
     /// Exit with code 1 when there are differences.
     #[arg(long)]
     exit_code: bool,
-    /// Compare the registry of Windows. This version cannot.
+    /// Compare the registry of Windows, too: all hives, with the changes in their logs made.
     #[arg(short, long)]
     registry: bool,
+    /// Report security descriptors of registry keys that changed.
+    #[arg(long, requires = "registry")]
+    registry_security: bool,
+    /// Report also registry keys of which only the time changed.
+    #[arg(long, requires = "registry")]
+    registry_times: bool,
+    /// Read registry hives as they are stored, without their logs.
+    #[arg(long, requires = "registry")]
+    no_logs: bool,
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
@@ -47,11 +56,6 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
-    if arguments.registry {
-        let text =
-            "registry comparison is not in this version; run again without --registry to compare files";
-        return Err(Failure::new(text));
-    }
     let options = Options { access_times: arguments.atime, ..session.options(&arguments.files)? };
     let (before, after) = (
         session.open(&arguments.disk1, &arguments.evidence)?,
@@ -63,6 +67,13 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let progress = progress::start(&session.global, false);
     let mut comparison = session.in_pool(|| vminspect::compare(&before, &after, &options, &*progress))?;
     drop(progress);
+    let changed = match arguments.registry {
+        true => Some(session.in_pool(|| compare_registries(&before, &after, arguments))?),
+        false => None,
+    };
+    if let Some(changed) = &changed {
+        comparison.coverage.extend(changed.coverage.clone());
+    }
     let extraction = match arguments.extract {
         true => Some(extract(&arguments.path, &after, &mut comparison, &options)?),
         false => None,
@@ -75,13 +86,39 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
         file_type: arguments.files.identify,
     };
     let format = arguments.report.format.with_colour(session.colour(path));
-    vminspect::comparison_report(format, &mut out, &comparison, extraction.as_ref(), None, &fields)?;
+    vminspect::comparison_report(
+        format,
+        &mut out,
+        &comparison,
+        extraction.as_ref(),
+        changed.as_ref(),
+        &fields,
+    )?;
     out.finish()?;
     statistics::tell(session, &comparison.statistics);
     let shown = path.is_none() && arguments.report.format != FormatName::Csv;
     let guests = [&before, &after];
     let outcome = session.conclude(&comparison.coverage, shown, &arguments.report.coverage, &guests)?;
-    Ok(Outcome { found: arguments.exit_code && !comparison.is_empty(), ..outcome })
+    let is_equal = comparison.is_empty() && changed.is_none_or(|changed| changed.is_empty());
+    Ok(Outcome { found: arguments.exit_code && !is_equal, ..outcome })
+}
+
+/// Compares the registries. That there is none is told: the user expects one.
+fn compare_registries(before: &Guest, after: &Guest, arguments: &Arguments) -> RegistryComparison {
+    let options = RegistryOptions {
+        security: arguments.registry_security,
+        times: arguments.registry_times,
+        no_logs: arguments.no_logs,
+    };
+    let mut changed = vminspect::compare_registries(before, after, options);
+    for guest in [before, after] {
+        if guest.system().is_none_or(|system| system.family != "windows") {
+            let message = "no Windows was found here, so that there is no registry to compare".to_owned();
+            let image = guest.image().to_owned();
+            changed.coverage.add(Problem { image, place: Vec::new(), family: "unsupported", message });
+        }
+    }
+    changed
 }
 
 /// Writes created and modified files below `directory`, with a manifest that says what each was.
