@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vminspect::{
-    Coverage, FileKind, Guest, Hive, HiveLog, HostFile, LogOutcome, ReadAt, Replay, Stream, for_terminal,
+    Coverage, FileKind, Guest, Hive, HiveLog, HostFile, LogOutcome, ReadAt, Registry, Replay, Stream,
+    for_terminal,
 };
 
 use crate::arguments::Evidence;
@@ -26,6 +27,8 @@ pub(crate) struct OpenedHive {
     pub(crate) place: Vec<u8>,
     /// The name of its file.
     pub(crate) name: String,
+    /// The key that the user asked for by its path in the registry: names below the root.
+    pub(crate) key: Option<String>,
     /// What could not be read.
     pub(crate) coverage: Coverage,
     guest: Option<Guest>,
@@ -64,10 +67,11 @@ impl OpenedHive {
         let hive = hive.map_err(|error| coverage.add_read_error(&image, b"", &error)).ok();
         let files = std::iter::once(file).chain(logs).collect();
         let name = file_name(path);
-        Ok(Self { hive, image, place: Vec::new(), name, coverage, guest: None, files }.told())
+        Ok(Self { hive, image, place: Vec::new(), name, key: None, coverage, guest: None, files }.told())
     }
 
-    /// Opens a file of a guest, and the logs beside it.
+    /// Opens a file of a guest, and the logs beside it. `path` may also be one of the registry, such as
+    /// `HKLM\SYSTEM\CurrentControlSet`: the hive is then the one that holds it.
     pub(crate) fn of_guest(
         session: &Session,
         disk: &Path,
@@ -76,14 +80,22 @@ impl OpenedHive {
         with_logs: bool,
     ) -> Result<Self, Failure> {
         let guest = session.open(disk, evidence)?;
-        let place = path.as_os_str().as_encoded_bytes().to_vec();
+        let (place, key) = match path.to_str().filter(|path| is_registry_path(path)) {
+            Some(path) => {
+                let (registry, _) = Registry::of(&guest, with_logs);
+                let found = registry.resolve(path)?;
+                let hive = registry.hives().get(found.hive).map(|hive| hive.path.clone());
+                (hive.unwrap_or_default(), Some(found.path))
+            }
+            None => (path.as_os_str().as_encoded_bytes().to_vec(), None),
+        };
         let file = cat::open(&guest, &place, Stream::Data)?;
         let (mut coverage, image) = (Coverage::default(), guest.image().to_owned());
         let logs = if with_logs { logs_in_guest(&guest, &place, &mut coverage) } else { Vec::new() };
         let hive = Hive::open(&*file, &logs.iter().map(guest_log).collect::<Vec<_>>());
         let hive = hive.map_err(|error| coverage.add_read_error(&image, &place, &error)).ok();
         let name = String::from_utf8_lossy(split_name(&place).1).into_owned();
-        Ok(Self { hive, image, place, name, coverage, guest: Some(guest), files: Vec::new() }.told())
+        Ok(Self { hive, image, place, name, key, coverage, guest: Some(guest), files: Vec::new() }.told())
     }
 
     /// The files of the host that are read.
@@ -176,6 +188,12 @@ fn guest_log((name, bytes): &(String, Arc<dyn ReadAt>)) -> HiveLog<'_> {
 
 fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether a path begins with a root of the registry. Paths of files begin with a volume.
+fn is_registry_path(path: &str) -> bool {
+    let path = path.to_ascii_uppercase();
+    ["HK", r"\REGISTRY\", r"COMPUTER\"].iter().any(|root| path.starts_with(root))
 }
 
 /// Whether a name is that of a log of the hive `hive`. Case does not count.

@@ -10,6 +10,7 @@ use vminspect_guest::Coverage;
 use super::finding::{
     ChangedValues, KeyChange, KeyFacts, KeyPath, RegistryComparison, RegistryOptions, ValueChange, ValueFacts,
 };
+use super::place::path_budget;
 use super::same_pages::SamePages;
 use crate::finding;
 use crate::finding::FieldChange;
@@ -79,17 +80,13 @@ struct Side<'h> {
     paths_left: usize,
 }
 
-/// Bytes of paths that are listed for one byte of a hive. Sound hives need less than one; hostile ones with long
-/// names on many levels would fill any memory.
-const MOST_PATHS: usize = 16;
-
 impl<'h> Side<'h> {
     fn new(side: HiveSide<'h>) -> Self {
         let mut coverage = Coverage::default();
         for problem in side.hive.problems() {
             coverage.add_read_error(side.image, side.place, problem);
         }
-        let paths_left = side.hive.bins().len().saturating_mul(MOST_PATHS);
+        let paths_left = path_budget(side.hive);
         let traversal = Traversal::new(side.hive);
         Self { traversal, image: side.image, place: side.place, coverage, paths_left }
     }

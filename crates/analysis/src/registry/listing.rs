@@ -10,14 +10,10 @@ use vminspect_bytes::security::SecurityDescriptor;
 use vminspect_bytes::{ReadError, Timestamp};
 use vminspect_guest::Coverage;
 
-use super::place::{FoundKey, join};
+use super::place::{FoundKey, join, path_budget};
 
 /// Problems of one hive that are told one by one.
 const MOST_PROBLEMS: usize = 1000;
-
-/// Bytes of paths that are listed for one byte of a hive, and in any case. Sound hives need less than one; hostile
-/// ones with long names on many levels would fill any disk.
-const MOST_PATHS: (usize, usize) = (64, 256 << 20);
 
 /// What is known of something deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,6 +91,9 @@ pub struct ListingOptions<'o, 'h> {
     pub sorted: bool,
     /// List deleted keys and values, too: after the others, or by their times.
     pub deleted: bool,
+    /// Where something of the hive is damaged, list also keys in use that nothing leads to any more, after the
+    /// others: damage cuts off whole branches.
+    pub unreferenced: bool,
 }
 
 /// A listing of the keys of a hive.
@@ -122,7 +121,7 @@ impl<'h> Listing<'h> {
             path: PathStack { bytes: mount.to_vec(), ends: Vec::new() },
             mount: mount.to_vec(),
             problems,
-            paths_left: hive.bins().len().saturating_mul(MOST_PATHS.0).max(MOST_PATHS.1),
+            paths_left: path_budget(hive),
             descriptors: HashSet::new(),
             name: Vec::new(),
         }
@@ -144,6 +143,11 @@ impl<'h> Listing<'h> {
         } else {
             self.run_as_stored(&mut walk, sink)?;
             for key in remains.keys.iter().filter(|key| is_below(&key.path, below)) {
+                self.emit_deleted(key, sink)?;
+            }
+        }
+        if options.unreferenced && !options.deleted && options.from.is_none() && self.problems.has_damage() {
+            for key in Remains::of(self.hive).keys.iter().filter(|key| key.place == Place::Unreferenced) {
                 self.emit_deleted(key, sink)?;
             }
         }
@@ -474,6 +478,10 @@ impl Problems {
         self.told += 1;
         let place = if path.is_empty() { &self.place } else { path };
         self.coverage.add_read_error(&self.image, place, error);
+    }
+
+    fn has_damage(&self) -> bool {
+        self.coverage.has_failures()
     }
 
     fn finish(mut self) -> Coverage {

@@ -67,3 +67,9 @@ pub(super) fn join(path: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) {
     }
     push(path);
 }
+
+/// Bytes of the paths of all keys that are listed of a hive. Sound hives need less than one for each byte that they
+/// have, small ones with many levels more; hostile ones with long names on many levels would fill any disk.
+pub(super) fn path_budget(hive: &Hive) -> usize {
+    hive.bins().len().saturating_mul(64).max(256 << 20)
+}

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::registry::{KeyRow, KeySink, ValueRow};
+use vminspect_artefact::registry::Place;
 use vminspect_guest::Coverage;
 
 use super::unique::Unique;
@@ -29,6 +30,7 @@ impl<W: Write> KeySink for Dump<W> {
         let path = match (row.deleted, row.key) {
             (None, Some(_)) => path,
             // As with numbers: no key that is there is printed like that.
+            (Some(row), _) if row.place == Place::Unreferenced => format!(r"{path}\\(unreferenced)").into(),
             (Some(_), _) => format!(r"{path}\\(deleted)").into(),
             (None, None) => format!(r"{path}\\(deleted values)").into(),
         };

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use vminspect_analysis::registry::{DeletedRow, KeyRow, KeySink, ValueRow};
 use vminspect_artefact::registry::Key;
+use vminspect_artefact::registry::Place;
 use vminspect_bytes::Timestamp;
 use vminspect_guest::Coverage;
 
@@ -180,7 +181,11 @@ impl<W: Write> KeySink for Bodyfile<W> {
     fn begin_key(&mut self, row: &KeyRow<'_>) -> io::Result<()> {
         let Some((key, at)) = event(row) else { return Ok(()) };
         let (name, offset) = (bodyfile_name(&data::text(row.path)), key.offset().in_file());
-        let deleted = if row.deleted.is_some() { " (deleted)" } else { "" };
+        let deleted = match row.deleted {
+            Some(row) if row.place == Place::Unreferenced => " (unreferenced)",
+            Some(_) => " (deleted)",
+            None => "",
+        };
         writeln!(self.out, "0|{name}{deleted}|{offset}|0|0|0|0|0|{}|0|0", at.seconds())
     }
 

@@ -15,6 +15,7 @@ use crate::session::{Outcome, Session};
 const AFTER_HELP: &str = r"Examples:
   vminspect registry SOFTWARE
   vminspect registry -d disk.qcow2 'C:\Windows\System32\config\SYSTEM' --windows-paths
+  vminspect registry -d disk.qcow2 'HKLM\SYSTEM\CurrentControlSet\Services' --format table
   vminspect registry NTUSER.DAT --key 'Software\Microsoft\Windows\CurrentVersion\Run' --format table
   vminspect registry SAM --deleted --format jsonl
   vminspect registry SYSTEM --timeline --format bodyfile | mactime -d
@@ -27,7 +28,8 @@ that text does not hold as hexadecimal digits, offsets, classes, flags.";
 #[derive(Args, Debug)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The hive: a file, or with --disk the path of one inside it. Changes in the logs beside it are shown as made.
+    /// The hive: a file, or with --disk the path of one inside it, or of a key in the registry, such as
+    /// HKLM\SYSTEM\CurrentControlSet\Services. Changes in the logs beside it are shown as made.
     hive: PathBuf,
     /// Read the hive from this disk: an image, a block device, or IMAGE#SNAPSHOT.
     #[arg(short, long, value_name = "DISK")]
@@ -42,7 +44,8 @@ pub(crate) struct Arguments {
     /// Begin paths as Windows does, with HKLM\SOFTWARE and so on by the name of the hive's file.
     #[arg(long)]
     windows_paths: bool,
-    /// Print deleted keys and values, too, as far as the hive still holds them. In JSON their paths end in
+    /// Print deleted keys and values, too, as far as the hive still holds them. Keys in use that damage has cut off
+    /// from the root are printed in any case. In JSON their paths end in
     /// `\\(deleted)`, or `\\(deleted values)` for values of a key that is there.
     #[arg(long)]
     deleted: bool,
@@ -118,7 +121,7 @@ impl Arguments {
 
     /// What stands before the paths of the hive.
     fn mount(&self, opened: &OpenedHive) -> Vec<u8> {
-        if !self.windows_paths && self.format != FormatName::Reg {
+        if !self.windows_paths && opened.key.is_none() && self.format != FormatName::Reg {
             return opened.legacy_mount().as_bytes().to_vec();
         }
         // The registry editor loads what Windows does not show under one name.
@@ -134,7 +137,11 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     check_two_files(path, arguments.coverage.coverage.as_deref())?;
     let opened = arguments.open(session)?;
     let mount = arguments.mount(&opened);
-    let from = match (&arguments.key, &opened.hive) {
+    let key = match (&opened.key, &arguments.key) {
+        (Some(above), Some(below)) => Some(format!("{above}\\{below}")),
+        (above, below) => above.clone().or_else(|| below.clone()),
+    };
+    let from = match (&key, &opened.hive) {
         (Some(key), Some(hive)) => find_key(key, hive, &opened, &mount)?,
         _ => None,
     };
@@ -150,6 +157,8 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
             from: from.as_ref(),
             sorted: arguments.sort || arguments.timeline,
             deleted: arguments.deleted,
+            // The registry editor would make keys of them.
+            unreferenced: arguments.format != FormatName::Reg,
         };
         coverage.extend(listing.run(options, &mut *report)?);
     }

@@ -3,7 +3,7 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
-use crate::tool::{AFTER, BEFORE, program, root, run};
+use crate::tool::{AFTER, BEFORE, hives, program, root, run};
 
 #[test]
 fn errors_name_the_file_and_leave_code_2() {
@@ -32,10 +32,29 @@ fn a_report_and_its_coverage_never_share_a_file() {
 }
 
 #[test]
-fn the_registry_is_refused_and_not_ignored() {
-    let refused = run(["compare", "-r", BEFORE, AFTER]).code(2);
-    assert!(refused.err.contains("not in this version"), "{}", refused.err);
-    assert!(refused.out.is_empty());
+fn that_there_is_no_registry_to_compare_is_told() {
+    let compared = run(["compare", "-r", BEFORE, AFTER]).code(0);
+    assert!(compared.text().contains("no Windows was found here"), "{}", compared.text());
+    run(["compare", "-r", "--strict", BEFORE, AFTER]).code(3);
+    run(["compare", "--registry-times", BEFORE, AFTER]).code(2);
+}
+
+/// A hive without a root, one that ends early, one of another kind: what is left of it is printed.
+#[test]
+fn what_is_left_of_damaged_hives_is_printed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("NTUSER.DAT");
+    let path = file.to_str().unwrap();
+    fs::write(&file, "").unwrap();
+    let empty = run(["registry", path]).code(3);
+    assert!(empty.err.contains("an empty file"), "{}", empty.err);
+    assert_eq!(empty.text(), "{}\n");
+    for (hive, kept) in [("damaged-root-size-0", "(unreferenced)"), ("damaged-truncated", "Before")] {
+        fs::copy(hives().join(format!("{hive}.hive")), &file).unwrap();
+        let damaged = run(["registry", path]).code(3);
+        assert!(damaged.err.contains(" at byte "), "{hive}: {}", damaged.err);
+        assert!(damaged.text().contains(kept), "{hive}: {}", damaged.text());
+    }
 }
 
 #[test]

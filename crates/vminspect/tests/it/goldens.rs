@@ -1,7 +1,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::tool::{AFTER, BEFORE, WINDOWS_AFTER, WINDOWS_BEFORE, WINDOWS_REGISTRY, hives, root, run};
+use crate::tool::{
+    AFTER, BEFORE, WINDOWS_AFTER, WINDOWS_BEFORE, WINDOWS_REGISTRY, WINDOWS_REGISTRY_2, hives, root, run,
+};
 
 /// Each case: the name of its file under `tests/golden`, and the arguments.
 const CASES: &[(&str, &[&str])] = &[
@@ -30,6 +32,10 @@ const CASES: &[(&str, &[&str])] = &[
     ("windows_list.table", &["list", "--streams", "--deleted", "--format", "table", WINDOWS_AFTER]),
     ("windows_compare.json", &["compare", "-s", WINDOWS_BEFORE, WINDOWS_AFTER]),
     ("windows_compare.table", &["compare", "--format", "table", WINDOWS_BEFORE, WINDOWS_AFTER]),
+    (
+        "windows_registry_services.table",
+        &["registry", "-d", WINDOWS_REGISTRY, r"hklm\system\currentcontrolset", "--format", "table"],
+    ),
     ("windows_stat.txt", &["stat", WINDOWS_AFTER, r"c:\users\anna\documents\report.txt"]),
     ("windows_stat.json", &["stat", "--format", "json", WINDOWS_AFTER, r"C:\Windows\Logs\setup.log"]),
 ];
@@ -79,6 +85,19 @@ fn reports_are_what_they_were() {
         wrong.extend(differs(name, text.as_bytes()));
     }
     assert!(wrong.is_empty(), "{wrong:?} differ; run again with UPDATE_GOLDEN=1 and read the difference");
+}
+
+/// Hives of two guests, some on one side alone, one of them empty.
+#[test]
+fn registries_of_guests_are_compared_as_they_were() {
+    let arguments =
+        ["compare", "-r", WINDOWS_REGISTRY_2, WINDOWS_REGISTRY, "--match", "/none", "--format", "jsonl"];
+    let compared = run(arguments).code(3);
+    assert_eq!(
+        differs("windows_registry_compare.jsonl", &compared.out),
+        None,
+        "run again with UPDATE_GOLDEN=1"
+    );
 }
 
 /// The registry editor's files are UTF-16; here they are kept as UTF-8.

@@ -83,3 +83,4 @@ pub(crate) const AFTER: &str = "fixtures/samples/after.qcow2";
 pub(crate) const WINDOWS_BEFORE: &str = "fixtures/windows/before.qcow2";
 pub(crate) const WINDOWS_AFTER: &str = "fixtures/windows/after.qcow2";
 pub(crate) const WINDOWS_REGISTRY: &str = "fixtures/windows_registry/gpt.qcow2";
+pub(crate) const WINDOWS_REGISTRY_2: &str = "fixtures/windows_registry/mbr.qcow2";
