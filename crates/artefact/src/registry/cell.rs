@@ -1,7 +1,7 @@
 use std::fmt;
 
 use vminspect_bytes::ReadError;
-use zerocopy::byteorder::little_endian::U32;
+use zerocopy::byteorder::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::layout::{BASE_BLOCK_LENGTH, NOWHERE};
@@ -68,6 +68,29 @@ impl<'h> Cell<'h> {
                 .at(self.offset.in_file())
                 .expected(format!("{} bytes", size_of::<T>()))
                 .found(format!("a cell of {}", self.data.len()))
+        })
+    }
+
+    /// The fixed part of a record with a signature, and the name behind it, of which the cell may have a part alone.
+    pub(super) fn named<T>(
+        &self,
+        signature: [u8; 2],
+        structure: &'static str,
+        name_length: impl Fn(&T) -> U16,
+    ) -> Result<(&'h T, &'h [u8], Option<Flaw>), ReadError>
+    where
+        T: FromBytes + Immutable + KnownLayout + Unaligned,
+    {
+        if self.signature() != signature {
+            return Err(ReadError::corrupt(structure)
+                .at(self.offset.in_file())
+                .expected(signature.escape_ascii().to_string())
+                .found(self.signature().escape_ascii().to_string()));
+        }
+        let (record, rest) = self.record::<T>(structure)?;
+        Ok(match rest.get(..usize::from(name_length(record).get())) {
+            Some(name) => (record, name, self.flaw),
+            None => (record, rest, Some(Flaw::Cut)),
         })
     }
 

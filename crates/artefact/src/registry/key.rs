@@ -46,17 +46,7 @@ pub enum Layer {
 impl<'h> Key<'h> {
     /// Reads the key node in `cell`.
     pub(super) fn of_cell(hive: &'h Hive, cell: Cell<'h>) -> Result<Self, ReadError> {
-        let signature = cell.signature();
-        if signature != KEY_NODE {
-            let found = signature.escape_ascii().to_string();
-            return Err(ReadError::corrupt("key node").at(cell.offset.in_file()).expected("nk").found(found));
-        }
-        let (node, rest) = cell.record::<RawKeyNode>("key node")?;
-        let length = usize::from(node.name_length.get());
-        let (name, flaw) = match rest.get(..length) {
-            Some(name) => (name, cell.flaw),
-            None => (rest, Some(Flaw::Cut)),
-        };
+        let (node, name, flaw) = cell.named(KEY_NODE, "key node", |node: &RawKeyNode| node.name_length)?;
         let compressed = node.flags.get() & KEY_COMP_NAME != 0 && !hive.is_version_1_1();
         Ok(Self { hive, offset: cell.offset, node, name: Name::new(name, compressed), flaw })
     }

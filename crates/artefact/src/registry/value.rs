@@ -87,17 +87,7 @@ pub struct Data<'h> {
 
 impl<'h> Value<'h> {
     pub(super) fn of_cell(hive: &'h Hive, cell: Cell<'h>) -> Result<Self, ReadError> {
-        let signature = cell.signature();
-        if signature != KEY_VALUE {
-            let found = signature.escape_ascii().to_string();
-            return Err(ReadError::corrupt("value").at(cell.offset.in_file()).expected("vk").found(found));
-        }
-        let (raw, rest) = cell.record::<RawKeyValue>("value")?;
-        let length = usize::from(raw.name_length.get());
-        let (name, flaw) = match rest.get(..length) {
-            Some(name) => (name, cell.flaw),
-            None => (rest, Some(Flaw::Cut)),
-        };
+        let (raw, name, flaw) = cell.named(KEY_VALUE, "value", |raw: &RawKeyValue| raw.name_length)?;
         let compressed = raw.flags.get() & VALUE_COMP_NAME != 0 && !hive.is_version_1_1();
         Ok(Self { hive, offset: cell.offset, raw, name: Name::new(name, compressed), flaw })
     }
