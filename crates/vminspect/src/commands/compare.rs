@@ -57,10 +57,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
     let options = Options { access_times: arguments.atime, ..session.options(&arguments.files)? };
-    let (before, after) = (
-        session.open(&arguments.disk1, &arguments.evidence)?,
-        session.open(&arguments.disk2, &arguments.evidence)?,
-    );
+    let open = |disk| session.open(disk, &arguments.evidence);
+    let (before, after) =
+        session.in_pool(|| rayon::join(|| open(&arguments.disk1), || open(&arguments.disk2)))?;
+    let (before, after) = (before?, after?);
     let path = arguments.report.output.as_deref();
     arguments.report.check()?;
     let mut out = Output::open(path, &[&before, &after])?;
