@@ -21,7 +21,7 @@ one='taskset -c 0'
 
 heading
 measure 'hivexml, one core' true "$one hivexml $hive"
-measure 'hivexregedit --export, one core' true "$one hivexregedit --export $hive /"
+measure 'hivexregedit --export, one core' true "$one hivexregedit --export $hive '\\'"
 measure 'hivex, a walk with its visitor, one core' true "$one $work/hivex_visit $hive"
 measure '**vminspect registry**, JSON, one core' true "$one $program registry $hive --no-logs -q"
 measure '**vminspect registry**, JSON Lines, one core' true "$one $program registry $hive --no-logs -q --format jsonl"

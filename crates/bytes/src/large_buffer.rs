@@ -3,8 +3,11 @@ use std::ops::{Deref, DerefMut};
 
 use memmap2::{Advice, MmapMut};
 
-/// Below this, memory comes from the allocator. Large pages of the usual machine have two megabytes.
+/// Below this, memory comes from the allocator.
 const SMALLEST_MAPPED: usize = 4 << 20;
+
+/// Bytes of a large page on the usual machine. Memory that is not aligned to them is in small ones at both ends.
+const LARGE_PAGE: usize = 2 << 20;
 
 /// Bytes in memory that begin as zeros, in large pages where the system has them: filling and walking over tens of
 /// megabytes of small pages costs as much as parsing them.
@@ -12,8 +15,12 @@ pub struct LargeBuffer(Memory);
 
 enum Memory {
     Allocated(Vec<u8>),
-    /// Anonymous memory: no file is mapped.
-    Mapped(MmapMut),
+    /// Anonymous memory: no file is mapped. The bytes are a part of it that begins with a large page.
+    Mapped {
+        map: MmapMut,
+        start: usize,
+        end: usize,
+    },
 }
 
 impl LargeBuffer {
@@ -23,11 +30,13 @@ impl LargeBuffer {
         if length < SMALLEST_MAPPED {
             return Self(Memory::Allocated(vec![0; length]));
         }
-        match MmapMut::map_anon(length) {
+        match MmapMut::map_anon(length.next_multiple_of(LARGE_PAGE).saturating_add(LARGE_PAGE)) {
             Ok(map) => {
                 // A system without large pages refuses; the memory is as good.
                 let _ = map.advise(Advice::HugePage);
-                Self(Memory::Mapped(map))
+                let start =
+                    map.as_ptr().addr().next_multiple_of(LARGE_PAGE).saturating_sub(map.as_ptr().addr());
+                Self(Memory::Mapped { map, start, end: start.saturating_add(length) })
             }
             Err(_) => Self(Memory::Allocated(vec![0; length])),
         }
@@ -55,7 +64,7 @@ impl Deref for LargeBuffer {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Memory::Allocated(bytes) => bytes,
-            Memory::Mapped(map) => map,
+            Memory::Mapped { map, start, end } => map.get(*start..*end).unwrap_or_default(),
         }
     }
 }
@@ -64,7 +73,7 @@ impl DerefMut for LargeBuffer {
     fn deref_mut(&mut self) -> &mut [u8] {
         match &mut self.0 {
             Memory::Allocated(bytes) => bytes,
-            Memory::Mapped(map) => map,
+            Memory::Mapped { map, start, end } => map.get_mut(*start..*end).unwrap_or_default(),
         }
     }
 }

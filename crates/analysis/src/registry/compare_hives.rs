@@ -83,7 +83,7 @@ struct Side<'h> {
 impl<'h> Side<'h> {
     fn new(side: HiveSide<'h>) -> Self {
         let mut coverage = Coverage::default();
-        for problem in side.hive.problems() {
+        for problem in side.hive.problems().iter().chain(&side.hive.check_cells()) {
             coverage.add_read_error(side.image, side.place, problem);
         }
         let paths_left = path_budget(side.hive);

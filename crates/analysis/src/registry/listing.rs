@@ -115,7 +115,8 @@ impl<'h> Listing<'h> {
     #[must_use]
     pub fn new(hive: &'h Hive, mount: &[u8], image: &str, place: &[u8]) -> Self {
         let mut problems = Problems::new(image, place);
-        hive.problems().iter().for_each(|problem| problems.add(b"", problem));
+        let all = hive.problems().iter().cloned().chain(hive.check_cells());
+        all.for_each(|problem| problems.add(b"", &problem));
         Self {
             hive,
             path: PathStack { bytes: mount.to_vec(), ends: Vec::new() },

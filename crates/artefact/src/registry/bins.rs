@@ -68,24 +68,46 @@ fn in_file(start: usize) -> u64 {
     wide(start).saturating_add(BASE_BLOCK_LENGTH)
 }
 
-/// Tells which bins are damaged, by their headers or by the sizes of their cells. Cells in them are read all the
-/// same.
+/// Tells which bins have damaged headers. Cells in them are read all the same.
 pub(super) fn check_bins(bytes: &[u8], problems: &mut Vec<ReadError>) {
-    let mut count = 0_usize;
-    let mut told = |error| {
-        count = count.saturating_add(1);
-        if count <= MOST_TOLD {
-            problems.push(error);
-        }
-    };
-    for bin in bins(bytes, |_, error| told(error)) {
+    let mut told = Told { problems, count: 0 };
+    bins(bytes, |_, error| told.add(error));
+    told.finish();
+}
+
+/// Tells which bins have cells whose sizes make no sense.
+pub(super) fn check_cells(bytes: &[u8], problems: &mut Vec<ReadError>) {
+    let mut told = Told { problems, count: 0 };
+    for bin in bins(bytes, |_, _| {}) {
         if let Some(bad) = cells(bytes, bin).find(|cell| !cell.is_sound) {
             let error = ReadError::corrupt("hive bin").at(in_file(bad.start));
-            told(error.expected("a cell").found("a size that is no multiple of 8 or passes the bin's end"));
+            told.add(
+                error.expected("a cell").found("a size that is no multiple of 8 or passes the bin's end"),
+            );
         }
     }
-    if let Some(rest) = count.checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
-        problems.push(ReadError::corrupt("hive bins").found(format!("{rest} more that are damaged")));
+    told.finish();
+}
+
+/// Problems of bins, of which only so many are told one by one.
+struct Told<'p> {
+    problems: &'p mut Vec<ReadError>,
+    count: usize,
+}
+
+impl Told<'_> {
+    fn add(&mut self, error: ReadError) {
+        self.count = self.count.saturating_add(1);
+        if self.count <= MOST_TOLD {
+            self.problems.push(error);
+        }
+    }
+
+    fn finish(self) {
+        if let Some(rest) = self.count.checked_sub(MOST_TOLD).filter(|rest| *rest > 0) {
+            let found = format!("{rest} more that are damaged");
+            self.problems.push(ReadError::corrupt("hive bins").found(found));
+        }
     }
 }
 

@@ -59,19 +59,32 @@ pub(super) struct Cell<'h> {
 
 impl<'h> Cell<'h> {
     /// The fixed part of a record, and what follows it.
+    #[inline]
     pub(super) fn record<T>(&self, structure: &'static str) -> Result<(&'h T, &'h [u8]), ReadError>
     where
         T: FromBytes + Immutable + KnownLayout + Unaligned,
     {
-        T::ref_from_prefix(self.data).map_err(|_| {
-            ReadError::corrupt(structure)
-                .at(self.offset.in_file())
-                .expected(format!("{} bytes", size_of::<T>()))
-                .found(format!("a cell of {}", self.data.len()))
-        })
+        T::ref_from_prefix(self.data).map_err(|_| self.too_small(structure, size_of::<T>()))
+    }
+
+    #[cold]
+    fn too_small(&self, structure: &'static str, needed: usize) -> ReadError {
+        ReadError::corrupt(structure)
+            .at(self.offset.in_file())
+            .expected(format!("{needed} bytes"))
+            .found(format!("a cell of {}", self.data.len()))
+    }
+
+    #[cold]
+    fn other_signature(&self, signature: [u8; 2], structure: &'static str) -> ReadError {
+        ReadError::corrupt(structure)
+            .at(self.offset.in_file())
+            .expected(signature.escape_ascii().to_string())
+            .found(self.signature().escape_ascii().to_string())
     }
 
     /// The fixed part of a record with a signature, and the name behind it, of which the cell may have a part alone.
+    #[inline]
     pub(super) fn named<T>(
         &self,
         signature: [u8; 2],
@@ -82,10 +95,7 @@ impl<'h> Cell<'h> {
         T: FromBytes + Immutable + KnownLayout + Unaligned,
     {
         if self.signature() != signature {
-            return Err(ReadError::corrupt(structure)
-                .at(self.offset.in_file())
-                .expected(signature.escape_ascii().to_string())
-                .found(self.signature().escape_ascii().to_string()));
+            return Err(self.other_signature(signature, structure));
         }
         let (record, rest) = self.record::<T>(structure)?;
         Ok(match rest.get(..usize::from(name_length(record).get())) {
@@ -113,30 +123,31 @@ pub(super) const ALIGNMENT: usize = 8;
 
 impl<'h> Cells<'h> {
     /// The cell at `offset`. One that is free or cut short is handed out with that flaw.
+    #[inline]
     pub(super) fn at(self, offset: CellOffset, structure: &'static str) -> Result<Cell<'h>, ReadError> {
-        let bad = |found: String| {
-            ReadError::corrupt(structure).at(offset.in_file()).expected("a cell").found(found)
-        };
-        if !offset.index().is_multiple_of(ALIGNMENT) {
-            return Err(bad("an offset that is no multiple of 8".to_owned()));
-        }
-        let rest = self.bins.get(offset.index()..).unwrap_or_default();
-        let Some((size, _)) = rest.split_first_chunk() else {
-            return Err(bad(format!("the end of the hive bins at {} bytes", self.bins.len())));
-        };
-        let size = i32::from_le_bytes(*size);
+        let start = offset.index();
+        let rest = self.bins.get(start..).unwrap_or_default();
+        let size = rest.first_chunk().map_or(0, |size| i32::from_le_bytes(*size));
         let length = usize::try_from(size.unsigned_abs()).unwrap_or(usize::MAX);
-        if length <= self.header {
-            return Err(bad(format!("a size of {size}")));
+        if length <= self.header || !start.is_multiple_of(ALIGNMENT) {
+            return Err(self.no_cell(offset, structure));
         }
-        let held = rest.get(..length);
-        let flaw = match (held.is_some(), size < 0) {
-            (false, _) => Some(Flaw::Cut),
-            (true, false) => Some(Flaw::Free),
-            (true, true) => None,
+        let (data, flaw) = match rest.get(self.header..length) {
+            Some(data) => (data, (size > 0).then_some(Flaw::Free)),
+            None => (rest.get(self.header..).unwrap_or_default(), Some(Flaw::Cut)),
         };
-        let data = held.unwrap_or(rest).get(self.header..).unwrap_or_default();
         Ok(Cell { offset, data, flaw })
+    }
+
+    /// Why there is no cell at `offset`.
+    #[cold]
+    fn no_cell(self, offset: CellOffset, structure: &'static str) -> ReadError {
+        let found = match self.bins.get(offset.index()..).and_then(<[u8]>::first_chunk) {
+            _ if !offset.index().is_multiple_of(ALIGNMENT) => "an offset that is no multiple of 8".to_owned(),
+            Some(size) => format!("a size of {}", i32::from_le_bytes(*size)),
+            None => format!("the end of the hive bins at {} bytes", self.bins.len()),
+        };
+        ReadError::corrupt(structure).at(offset.in_file()).expected("a cell").found(found)
     }
 
     /// Whether a cell may begin at `offset`, by the offset alone.

@@ -23,7 +23,8 @@ pub struct Met {
 /// As [`Hive::open`].
 pub fn exercise(primary: &dyn ReadAt, logs: &[Log<'_>]) -> Result<Met, ReadError> {
     let hive = Hive::open(primary, logs)?;
-    let mut met = Met { problems: hive.problems().len(), ..Met::default() };
+    let problems = hive.problems().len().saturating_add(hive.check_cells().len());
+    let mut met = Met { problems, ..Met::default() };
     let mut walk = Walk::new(&hive);
     while let Some(step) = walk.step() {
         met.keys = met.keys.saturating_add(1);

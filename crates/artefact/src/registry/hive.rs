@@ -1,7 +1,7 @@
 use vminspect_bytes::{LargeBuffer, ReadAt, ReadAtExt, ReadError};
 
 use super::base_block::{BaseBlock, FileType};
-use super::bins::check_bins;
+use super::bins::{check_bins, check_cells};
 use super::cell::{CellOffset, Cells, wide};
 use super::key::Key;
 use super::layout::{
@@ -149,6 +149,15 @@ impl Hive {
     #[must_use]
     pub fn problems(&self) -> &[ReadError] {
         &self.problems
+    }
+
+    /// What is wrong with the chains of its cells, all of which are looked at. A cell that is referred to is read and
+    /// checked by itself; this tells of damage to others, in which something may have been lost.
+    #[must_use]
+    pub fn check_cells(&self) -> Vec<ReadError> {
+        let mut problems = Vec::new();
+        check_cells(self.bins(), &mut problems);
+        problems
     }
 
     /// The hive bins after the logs were replayed: all cells are in them.

@@ -45,6 +45,7 @@ pub enum Layer {
 
 impl<'h> Key<'h> {
     /// Reads the key node in `cell`.
+    #[inline]
     pub(super) fn of_cell(hive: &'h Hive, cell: Cell<'h>) -> Result<Self, ReadError> {
         let (node, name, flaw) = cell.named(KEY_NODE, "key node", |node: &RawKeyNode| node.name_length)?;
         let compressed = node.flags.get() & KEY_COMP_NAME != 0 && !hive.is_version_1_1();

@@ -86,6 +86,7 @@ pub struct Data<'h> {
 }
 
 impl<'h> Value<'h> {
+    #[inline]
     pub(super) fn of_cell(hive: &'h Hive, cell: Cell<'h>) -> Result<Self, ReadError> {
         let (raw, name, flaw) = cell.named(KEY_VALUE, "value", |raw: &RawKeyValue| raw.name_length)?;
         let compressed = raw.flags.get() & VALUE_COMP_NAME != 0 && !hive.is_version_1_1();

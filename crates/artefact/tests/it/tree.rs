@@ -36,7 +36,8 @@ pub(crate) fn hex_name(name: Name<'_>) -> String {
 /// The tree of an opened hive, sorted.
 pub(crate) fn of_hive(hive: &Hive) -> Tree {
     let mut keys = Vec::new();
-    let mut problems: Vec<String> = hive.problems().iter().map(ToString::to_string).collect();
+    let mut problems: Vec<String> =
+        hive.problems().iter().chain(&hive.check_cells()).map(ToString::to_string).collect();
     let mut walk = Walk::new(hive);
     let mut path: Vec<String> = Vec::new();
     while let Some(step) = walk.step() {
