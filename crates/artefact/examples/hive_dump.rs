@@ -32,16 +32,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         path.push(step.key.name());
         let below_root = path.get(1..).unwrap_or_default();
         let names: Vec<String> = below_root.iter().map(|name| json(&name.to_text())).collect();
-        let hex: Vec<String> = below_root.iter().map(|name| format!("\"{}\"", hex(*name))).collect();
-        let class = step.key.class_text()?.map_or("null".to_owned(), |class| json(&class));
-        write!(out, "{{\"path\":[{}],\"path_hex\":[{}],", names.join(","), hex.join(","))?;
+        let wide: Vec<String> = below_root.iter().map(|name| format!("\"{}\"", hex(*name))).collect();
+        let class = step.key.class_text().unwrap_or_else(|problem| {
+            eprintln!("{problem}");
+            None
+        });
+        let class = class.map_or("null".to_owned(), |class| json(&class));
+        write!(out, "{{\"path\":[{}],\"path_hex\":[{}],", names.join(","), wide.join(","))?;
         write!(out, "\"time\":{},\"class\":{class},\"values\":[", step.key.last_written_ticks())?;
         for (at, value) in step.values.iter().enumerate() {
             let data: String = value.data().bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             let comma = if at == 0 { "" } else { "," };
             write!(out, "{comma}[{},{},\"{data}\"]", json(&value.name().to_text()), value.kind().0)?;
         }
-        writeln!(out, "]}}")?;
+        let names: Vec<String> =
+            step.values.iter().map(|value| format!("\"{}\"", hex(value.name()))).collect();
+        writeln!(out, "],\"name_hex\":[{}]}}", names.join(","))?;
     }
     walk.take_problems().iter().for_each(|problem| eprintln!("{problem}"));
     Ok(out.flush()?)
