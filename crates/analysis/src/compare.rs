@@ -30,7 +30,9 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
         memory: Arc::new(TableMemory::within(options.memory)),
     };
     let mut volumes: BTreeMap<&[u8], (Option<&GuestVolume>, Option<&GuestVolume>)> = BTreeMap::new();
+    let relettered = relettered(before.volumes(), after.volumes());
     for volume in before.volumes() {
+        let volume = relettered.iter().find(|other| other.position == volume.position).unwrap_or(volume);
         volumes.entry(&volume.prefix).or_default().0 = Some(volume);
     }
     for volume in after.volumes() {
@@ -62,6 +64,25 @@ pub fn compare(before: &Guest, after: &Guest, options: &Options, progress: &dyn 
     found.statistics.bytes_hashed = context.counters.hashed.load(Ordering::Relaxed);
     found.statistics.host_bytes_read = host_bytes_read();
     found
+}
+
+/// Volumes of a Windows to which it gave another drive letter meanwhile, or none: those that only one side calls
+/// so, at the same position and with the serial number of the same filesystem. They are compared under the second
+/// side's name; that the letter changed, the registry tells.
+fn relettered(before: &[GuestVolume], after: &[GuestVolume]) -> Vec<GuestVolume> {
+    let is_called = |volumes: &[GuestVolume], prefix: &[u8]| volumes.iter().any(|each| each.prefix == prefix);
+    let serial = |volume: &GuestVolume| volume.filesystem.as_ref().and_then(|each| each.identity().uuid);
+    let of = |old: &GuestVolume| {
+        let new = after.iter().find(|new| new.position == old.position)?;
+        let is_other = old.separator == b'\\'
+            && new.separator == b'\\'
+            && !is_called(after, &old.prefix)
+            && !is_called(before, &new.prefix)
+            && serial(old).is_some()
+            && serial(old) == serial(new);
+        is_other.then(|| GuestVolume { prefix: new.prefix.clone(), ..old.clone() })
+    };
+    before.iter().filter_map(of).collect()
 }
 
 fn side<'a>(guest: &'a Guest, volume: &'a GuestVolume) -> Option<VolumeSide<'a>> {
@@ -198,5 +219,32 @@ fn place_of(guest: &Guest, offset: u64) -> String {
     match volume {
         Some(volume) => String::from_utf8_lossy(&volume.own_prefix()).into_owned(),
         None => "outside volumes".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use vminspect_image::OpenOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_volume_with_another_letter_is_the_same() {
+        let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/windows_registry/gpt.qcow2");
+        let guest = Guest::open(&image, &OpenOptions::default()).expect("a guest");
+        let after = guest.volumes();
+        assert!(relettered(after, after).is_empty());
+        let mut before = after.to_vec();
+        let at = before.iter().position(|volume| volume.filesystem.is_some()).expect("a filesystem");
+        let (letter, position) = (before[at].prefix.clone(), before[at].position);
+        before[at].prefix = b"Q:".to_vec();
+        let found = relettered(&before, after);
+        let found: Vec<_> = found.iter().map(|volume| (volume.prefix.clone(), volume.position)).collect();
+        assert_eq!(found, [(letter, position)]);
+        // One that is called so on both sides is compared with that.
+        before[at].prefix.clone_from(&after[after.len() - 1].prefix);
+        assert!(at == after.len() - 1 || relettered(&before, after).is_empty());
     }
 }

@@ -7,6 +7,7 @@ use vminspect_volume::{Content, ContentKind, Volume, VolumeTable, content_identi
 use crate::Coverage;
 
 /// A volume and its place in the namespace.
+#[derive(Clone)]
 pub struct GuestVolume {
     /// Position among the volumes of the disk, from 1. `vol2:` is the second.
     pub position: usize,
