@@ -119,7 +119,7 @@ pub(crate) fn changed_registry() -> RegistryComparison {
             .chain([value(&[], 1), value(&name, 0xffff_0012)])
             .collect();
         let path = name.clone();
-        let key = KeyFacts { path: path.clone(), time, values: values.clone() };
+        let key = KeyFacts { path: path.clone(), time, class: None, values: values.clone() };
         all.created_keys.extend([key.clone(), key.clone()]);
         all.deleted_keys.push(key);
         let modified =

@@ -140,7 +140,11 @@ impl<'h> Side<'h> {
         self.paths_left = left;
         let values = self.values(key, path);
         let values = values.iter().map(|value| self.facts(value, path)).collect();
-        keys.push(KeyFacts { path: path.clone(), time: key.last_written(), values });
+        let class = key.class().unwrap_or_else(|error| {
+            self.tell(path, &error);
+            None
+        });
+        keys.push(KeyFacts { path: path.clone(), time: key.last_written(), class, values });
         for subkey in self.subkeys(key, depth, path) {
             let length = push_name(path, &subkey);
             self.list(&subkey, path, depth.saturating_add(1), keys);

@@ -28,6 +28,8 @@ pub struct KeyFacts {
     pub path: KeyPath,
     /// When it was last written.
     pub time: Timestamp,
+    /// Its class name as WTF-8, if it has one.
+    pub class: Option<Vec<u8>>,
     /// Its values, in stored order.
     pub values: Vec<ValueFacts>,
 }

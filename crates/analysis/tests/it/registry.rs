@@ -79,6 +79,8 @@ fn keys_that_one_side_has_are_found_with_their_values() {
         for wanted in wanted {
             let key = found.iter().find(|key| key.path == path(wanted)).expect("a key");
             assert_eq!(key.time, Timestamp::from_filetime(wanted["time"].as_u64().unwrap()), "{wanted}");
+            let class = wanted["classname"].as_str().map(|class| class.as_bytes().to_vec());
+            assert_eq!(key.class, class, "{wanted}");
             let values = wanted["values"].as_array().unwrap();
             assert_eq!(key.values.len(), values.len(), "{wanted}");
             for value in values {

@@ -188,6 +188,9 @@ pub(crate) fn json_lines<W: Write>(out: &mut JsonWriter<W>, found: &RegistryComp
         Change::Key(finding, key) => line(out, finding, |out| {
             data::name_field(out, "path", &key.path)?;
             out.text_field("time", &time::iso(key.time))?;
+            if let Some(class) = &key.class {
+                data::name_field(out, "class", class)?;
+            }
             out.key("values")?;
             out.begin_array()?;
             for value in &key.values {
