@@ -1,5 +1,6 @@
 //! Registry hives that a command is given: files of the host, or files inside a disk.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(crate) struct OpenedHive {
     /// What could not be read.
     pub(crate) coverage: Coverage,
     guest: Option<Guest>,
+    /// Where the guest says that the hive is: finding out takes a search for all hives.
+    mount: OnceCell<Option<Vec<u8>>>,
     files: Vec<HostFile>,
 }
 
@@ -67,7 +70,18 @@ impl OpenedHive {
         let hive = hive.map_err(|error| coverage.add_read_error(&image, b"", &error)).ok();
         let files = std::iter::once(file).chain(logs).collect();
         let name = file_name(path);
-        Ok(Self { hive, image, place: Vec::new(), name, key: None, coverage, guest: None, files }.told())
+        Ok(Self {
+            hive,
+            image,
+            place: Vec::new(),
+            name,
+            key: None,
+            coverage,
+            guest: None,
+            mount: OnceCell::new(),
+            files,
+        }
+        .told())
     }
 
     /// Opens a file of a guest, and the logs beside it. `path` may also be one of the registry, such as
@@ -80,22 +94,26 @@ impl OpenedHive {
         with_logs: bool,
     ) -> Result<Self, Failure> {
         let guest = session.open(disk, evidence)?;
+        let (mut coverage, mount) = (Coverage::default(), OnceCell::new());
         let (place, key) = match path.to_str().filter(|path| is_registry_path(path)) {
             Some(path) => {
+                // What is wrong with other hives is not asked for.
                 let (registry, _) = Registry::of(&guest, with_logs);
                 let found = registry.resolve(path)?;
-                let hive = registry.hives().get(found.hive).map(|hive| hive.path.clone());
-                (hive.unwrap_or_default(), Some(found.path))
+                let hive = registry.hives().get(found.hive);
+                mount.get_or_init(|| hive.map(|hive| hive.mount.clone()));
+                (hive.map(|hive| hive.path.clone()).unwrap_or_default(), Some(found.path))
             }
             None => (path.as_os_str().as_encoded_bytes().to_vec(), None),
         };
         let file = cat::open(&guest, &place, Stream::Data)?;
-        let (mut coverage, image) = (Coverage::default(), guest.image().to_owned());
+        let image = guest.image().to_owned();
         let logs = if with_logs { logs_in_guest(&guest, &place, &mut coverage) } else { Vec::new() };
         let hive = Hive::open(&*file, &logs.iter().map(guest_log).collect::<Vec<_>>());
         let hive = hive.map_err(|error| coverage.add_read_error(&image, &place, &error)).ok();
         let name = String::from_utf8_lossy(split_name(&place).1).into_owned();
-        Ok(Self { hive, image, place, name, key, coverage, guest: Some(guest), files: Vec::new() }.told())
+        Ok(Self { hive, image, place, name, key, coverage, guest: Some(guest), mount, files: Vec::new() }
+            .told())
     }
 
     /// The files of the host that are read.
@@ -132,10 +150,13 @@ impl OpenedHive {
     }
 
     fn mount_in_guest(&self) -> Option<Vec<u8>> {
-        let guest = self.guest.as_ref()?;
-        let located = vminspect::locate_followed(guest, &self.place).ok()?;
-        let (hives, _) = guest.hives();
-        hives.into_iter().find(|hive| hive.located == located).map(|hive| hive.mount)
+        let search = || {
+            let guest = self.guest.as_ref()?;
+            let located = vminspect::locate_followed(guest, &self.place).ok()?;
+            let (hives, _) = guest.hives();
+            hives.into_iter().find(|hive| hive.located == located).map(|hive| hive.mount)
+        };
+        self.mount.get_or_init(search).clone()
     }
 
     /// What the Python program put before the paths of the hive.

@@ -229,8 +229,15 @@ fn read_readable(primary: &dyn ReadAt) -> Result<(LargeBuffer, Vec<ReadError>), 
     let most = LARGEST_BINS.saturating_add(BASE_BLOCK_LENGTH);
     let first_length = usize::try_from(primary.len()).unwrap_or(usize::MAX).min(BASE_BLOCK_SIZE);
     let first = primary.read_vec(0, first_length)?;
+    let base = BaseBlock::from_bytes(&first);
+    // What is no hive at all is not read for that.
+    if let Err(error) = &base
+        && primary.read_array(BASE_BLOCK_LENGTH).ok() != Some(BIN_SIGNATURE)
+    {
+        return Err(error.clone());
+    }
     // What follows the bins is not read: a file may be much longer than its hive.
-    let stated = BaseBlock::from_bytes(&first).ok().filter(|base| base.checksum_fits && base.bins_size > 0);
+    let stated = base.ok().filter(|base| base.checksum_fits && base.bins_size > 0);
     let wanted = stated.map_or(most, |base| u64::from(base.bins_size).saturating_add(BASE_BLOCK_LENGTH));
     let wanted = wanted.min(primary.len()).min(most);
     let length = usize::try_from(wanted).unwrap_or(usize::MAX);

@@ -19,6 +19,10 @@ use super::cell::wide;
 use super::hive::HiveImage;
 use super::layout::{BASE_BLOCK_LENGTH, RawBin, SECTOR, SECTOR_LENGTH};
 
+/// Most bytes of a log that are read at once: those of one entry, or of all pages of an old log. Real ones have some
+/// megabytes; a sparse file may claim any number.
+const LARGEST_PART: usize = 512 << 20;
+
 /// A file beside a hive that may be its log.
 #[derive(Clone)]
 pub struct Log<'a> {

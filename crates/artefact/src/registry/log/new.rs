@@ -4,7 +4,7 @@ use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
 use zerocopy::FromBytes;
 
 use super::marvin32::marvin32;
-use super::{Candidate, Outcome, Replay, grow, in_file, put, unused};
+use super::{Candidate, LARGEST_PART, Outcome, Replay, grow, in_file, put, unused};
 use crate::registry::base_block::{BaseBlock, FileType};
 use crate::registry::cell::wide;
 use crate::registry::hive::HiveImage;
@@ -180,6 +180,9 @@ fn read_entry(log: &dyn ReadAt, position: u64, expected: u32, held: usize) -> Re
     let (Ok(length), Ok(bins_size), Ok(page_count)) = sizes else {
         return Err(broken(4, "sizes that fit into memory".to_owned(), size.to_string()));
     };
+    if length > LARGEST_PART {
+        return Err(broken(4, format!("at most {LARGEST_PART} bytes"), size.to_string()));
+    }
     if !bins_size.is_multiple_of(usize::try_from(BIN_ALIGNMENT).unwrap_or(4096)) {
         return Err(broken(16, "a multiple of 4096".to_owned(), bins_size.to_string()));
     }

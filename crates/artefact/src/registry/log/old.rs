@@ -3,7 +3,7 @@
 use vminspect_bytes::{ReadAtExt, ReadError, Timestamp};
 use zerocopy::FromBytes;
 
-use super::{Candidate, Outcome, Replay, grow, in_file, put, unused};
+use super::{Candidate, LARGEST_PART, Outcome, Replay, grow, in_file, put, unused};
 use crate::registry::base_block::{BaseBlock, FileType};
 use crate::registry::cell::wide;
 use crate::registry::hive::HiveImage;
@@ -94,6 +94,12 @@ fn apply_log(log: &Candidate<'_>, image: &mut HiveImage) -> Result<(u32, Option<
     let dirty: Vec<usize> = pages(&bitmap).take_while(|page| *page < size / SECTOR).collect();
     let start = after_signature.saturating_add(wide(bitmap_length)).next_multiple_of(sector);
     let length = dirty.len().saturating_mul(SECTOR);
+    if length > LARGEST_PART {
+        return Err(ReadError::corrupt("dirty vector")
+            .at(sector)
+            .expected(format!("pages of at most {LARGEST_PART} bytes"))
+            .found(length.to_string()));
+    }
     // Bins that are new are dirty as a whole: the hive cannot grow by more than the log has.
     if size > image.bins().len().saturating_add(length) {
         return Err(ReadError::corrupt("base block of a log")
