@@ -26,7 +26,7 @@ pub fn extract_tree(
     guest: &Guest,
     path: &[u8],
     options: &Options,
-    into: &Destination,
+    pub(super) into: &Destination,
     sink: ExtractedSink<'_>,
 ) -> io::Result<()> {
     let separates = |byte: u8| byte == b'/' || guest.volumes().iter().any(|volume| volume.separator == byte);
@@ -67,7 +67,7 @@ struct Pending {
 pub(super) struct Walk<'a, 's> {
     guest: &'a Guest,
     pub(super) options: &'a Options,
-    into: &'a Destination,
+    pub(super) into: &'a Destination,
     sink: ExtractedSink<'s>,
     pending: Vec<Pending>,
     /// Directories that were met: a damaged filesystem may hold a loop.
