@@ -26,7 +26,7 @@ pub fn extract_tree(
     guest: &Guest,
     path: &[u8],
     options: &Options,
-    pub(super) into: &Destination,
+    into: &Destination,
     sink: ExtractedSink<'_>,
 ) -> io::Result<()> {
     let separates = |byte: u8| byte == b'/' || guest.volumes().iter().any(|volume| volume.separator == byte);
