@@ -14,6 +14,7 @@ pub mod jsonl;
 pub mod manifest;
 pub mod path;
 pub mod registry;
+mod remains;
 mod report;
 pub mod status;
 pub mod table;
