@@ -20,12 +20,13 @@ mod nodes;
 mod options;
 mod part;
 mod progress;
-pub mod registry;
 mod recover;
+pub mod registry;
 mod rename;
 mod second;
 pub mod status;
 mod tree;
+pub mod usn;
 mod walk;
 
 pub use compare::compare;

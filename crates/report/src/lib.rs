@@ -6,6 +6,7 @@
 pub mod attribute;
 pub mod coverage;
 pub mod csv;
+mod decimal;
 pub mod escape;
 mod fields;
 pub mod info;
@@ -21,6 +22,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod usn;
 mod value;
 mod writer;
 

@@ -161,7 +161,7 @@ impl Parser {
 }
 
 fn page_of(offset: u64) -> u64 {
-    offset / u64::try_from(PAGE).unwrap_or(1)
+    offset >> PAGE.trailing_zeros()
 }
 
 fn first_number(bytes: &[u8]) -> u32 {
