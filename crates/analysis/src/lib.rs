@@ -20,11 +20,13 @@ mod nodes;
 mod options;
 mod part;
 mod progress;
+mod recover;
 pub mod registry;
 mod rename;
 mod second;
 pub mod status;
 mod tree;
+pub mod usn;
 mod walk;
 
 pub use compare::compare;
@@ -34,3 +36,4 @@ pub use identify::Identifier;
 pub use list::{RowSink, list};
 pub use options::Options;
 pub use progress::{Progress, Silent, Stage};
+pub use recover::{Recovered, recover, remains_of};

@@ -12,6 +12,7 @@ use crate::facts::{Knowing, Known, facts, know_files};
 use crate::finding::{FileFacts, GuestPath, ListSummary};
 use crate::hashing::{Visitor, too_sparse};
 use crate::part::TableMemory;
+use crate::recover::remains_of;
 use crate::second::Found;
 use crate::tree::{Node, Tree};
 use crate::walk::{Namespace, Problems, stream_name, walk_one};
@@ -171,6 +172,7 @@ impl Listing<'_> {
             orphan: false,
             stream: stream != Stream::Data,
             deleted: Some(file.deletion),
+            remains: Some(remains_of(self.filesystem, record, stream)),
             problem,
             zone: None,
         })

@@ -19,4 +19,5 @@ pub mod fstab;
 mod lines;
 pub mod os_release;
 pub mod registry;
+pub mod usn;
 pub mod zone_identifier;

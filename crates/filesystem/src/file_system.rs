@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use vminspect_bytes::{ByteRange, RangeSet, ReadAt, Timestamp};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError, Timestamp};
 
 use crate::{Error, ExtendedAttribute, FileId, FileKind, Metadata, Record, Result};
 
@@ -241,6 +241,15 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     /// As [`FileSystem::open`].
     fn open_record(&self, record: &Record, stream: Stream<'_>) -> Result<Arc<dyn ReadAt>>;
+
+    /// Which parts of a stretch of the view are in use: by files, or by the filesystem itself. Where the filesystem
+    /// itself keeps no account, such as in front of its clusters, all counts as used.
+    ///
+    /// # Errors
+    /// When what says so cannot be read, or is not there.
+    fn allocated(&self, _range: ByteRange) -> Result<RangeSet> {
+        Err(Error::from(ReadError::unsupported("use of clusters")))
+    }
 
     /// Target of a symbolic link, as stored.
     ///

@@ -52,7 +52,7 @@ const PLAIN_JSON: [bool; 256] = {
 };
 
 /// Whether every byte stands for itself inside a JSON string.
-fn is_plain_json(bytes: &[u8]) -> bool {
+pub(crate) fn is_plain_json(bytes: &[u8]) -> bool {
     // Without an early end, so that the compiler can look at many bytes at once.
     bytes
         .iter()

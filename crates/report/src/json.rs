@@ -12,7 +12,7 @@ use vminspect_filesystem::FileKind;
 use vminspect_guest::Coverage;
 
 use crate::report::{ExtractionSummary, ListingReport};
-use crate::{Fields, JsonWriter, Layout, coverage, path, registry, value};
+use crate::{Fields, JsonWriter, Layout, coverage, path, registry, remains, value};
 
 /// Which of two files the keys of a hash, size or type speak of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,9 @@ pub(crate) fn file<W: Write>(out: &mut JsonWriter<W>, facts: &FileFacts, fields:
     orphan(out, facts)?;
     if let Some(deletion) = facts.deleted {
         out.text_field("deleted", deletion.as_str())?;
+    }
+    if let Some(remains) = &facts.remains {
+        remains::json(out, remains)?;
     }
     if let Some(problem) = &facts.problem {
         out.text_field("problem", problem)?;

@@ -6,6 +6,7 @@
 pub mod attribute;
 pub mod coverage;
 pub mod csv;
+mod decimal;
 pub mod escape;
 mod fields;
 pub mod info;
@@ -14,12 +15,14 @@ pub mod jsonl;
 pub mod manifest;
 pub mod path;
 pub mod registry;
+mod remains;
 mod report;
 pub mod status;
 pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod usn;
 mod value;
 mod writer;
 

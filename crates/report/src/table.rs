@@ -11,7 +11,7 @@ use vminspect_analysis::registry::RegistryComparison;
 use vminspect_guest::Coverage;
 
 use crate::report::{ExtractionSummary, ListingReport};
-use crate::{Fields, coverage, escape, registry, value};
+use crate::{Fields, coverage, escape, registry, remains, value};
 
 /// A colour, as its ANSI code.
 #[derive(Clone, Copy)]
@@ -314,7 +314,8 @@ fn notes(facts: &FileFacts) -> Vec<String> {
         let from = zone.host_url.as_ref().or(zone.referrer_url.as_ref());
         from.map_or_else(|| format!("from {name}"), |url| format!("from {name}: {url}"))
     });
-    deleted.into_iter().chain(facts.problem.clone()).chain(zone).collect()
+    let remains = facts.remains.as_ref().and_then(remains::text);
+    deleted.into_iter().chain(remains).chain(facts.problem.clone()).chain(zone).collect()
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ fn facts(path: &[u8], kind: FileKind) -> FileFacts {
         orphan: false,
         stream: false,
         deleted: None,
+        remains: None,
         problem: None,
         zone: None,
     }

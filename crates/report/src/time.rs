@@ -3,6 +3,8 @@
 use jiff::fmt::temporal::DateTimePrinter;
 use vminspect_bytes::{Resolution, Timestamp};
 
+use crate::decimal;
+
 /// ISO 8601 in UTC, with as many digits as the clock that wrote the time has: nine for nanoseconds, seven for
 /// FILETIME, none for seconds, and the day alone for a clock of days. A time outside the years -9999 to 9999
 /// is `@` and its Unix seconds.
@@ -32,23 +34,25 @@ pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     }
     let (year, month, day) = civil_from_days(days);
     let second = time.seconds().rem_euclid(86_400);
-    let parts: [(i64, usize, &[u8]); 6] = [
-        (year, 4, b"-"),
-        (month, 2, b"-"),
-        (day, 2, b" "),
-        (second / 3600, 2, b":"),
-        (second / 60 % 60, 2, b":"),
-        (second % 60, 2, b""),
+    let mut text = *b"0000-00-00 00:00:00.000000";
+    let microseconds = i64::from(time.nanoseconds() / 1000);
+    let pairs = [
+        (0, year / 100),
+        (2, year % 100),
+        (5, month),
+        (8, day),
+        (11, second / 3600),
+        (14, second / 60 % 60),
+        (17, second % 60),
+        (20, microseconds / 10_000),
+        (22, microseconds / 100 % 100),
+        (24, microseconds % 100),
     ];
-    for (number, width, after) in parts {
-        push_digits(out, number, width);
-        out.extend_from_slice(after);
+    for (at, number) in pairs {
+        text[at..at + 2].copy_from_slice(&decimal::pair(u64::try_from(number).unwrap_or(0)));
     }
-    let microseconds = time.nanoseconds() / 1000;
-    if microseconds > 0 {
-        out.push(b'.');
-        push_digits(out, i64::from(microseconds), 6);
-    }
+    let length = if microseconds > 0 { text.len() } else { "0000-00-00 00:00:00".len() };
+    out.extend_from_slice(&text[..length]);
 }
 
 /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
@@ -62,17 +66,6 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
-}
-
-/// Appends the last `width` decimal digits of a number that is not negative.
-fn push_digits(out: &mut Vec<u8>, number: i64, width: usize) {
-    let mut digits = [b'0'; 8];
-    let mut rest = number;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-    }
-    out.extend_from_slice(&digits[digits.len() - width..]);
 }
 
 #[cfg(test)]

@@ -39,13 +39,18 @@ pub use vminspect_volume::{Volume, VolumeTable};
 // Filesystems.
 pub use vminspect_filesystem::{
     Entry, Error as FileSystemError, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, Metadata,
-    Stream, Times, open as open_filesystem,
+    NameEncoding, Stream, Times, open as open_filesystem,
 };
 
 // Registry hives.
 pub use vminspect_artefact::registry::{
     Confidence, DeletedKey, DeletedValue, Hive, Key as HiveKey, Log as HiveLog, Outcome as LogOutcome,
     Place as DeletedPlace, Remains, Replay, Value as HiveValue, ValueType,
+};
+
+// Change journals.
+pub use vminspect_artefact::usn::{
+    Change as UsnChange, FileReference, FlagField, Journal, Max as JournalMax, Record as UsnRecord, carve,
 };
 
 // Guests.
@@ -71,6 +76,10 @@ pub use vminspect_analysis::registry::{
 pub use vminspect_analysis::status::{
     FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
+pub use vminspect_analysis::usn::{
+    JournalErrors, JournalFile, JournalSource, PathProblem, Paths, ResolvedPath, TimeRange, UsnRow,
+    UsnTimelineOptions, carve_volume, change_journals, open_journal, usn_timeline,
+};
 pub use vminspect_analysis::{
     Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare,
     list,
@@ -88,6 +97,10 @@ pub use vminspect_report::registry::{
 pub use vminspect_report::status::{json as status_json, text as status_text};
 pub use vminspect_report::table::size as human_size;
 pub use vminspect_report::time::iso as iso_time;
+pub use vminspect_report::usn::{
+    UsnFields, UsnFormat, UsnPlace, UsnReport, UsnTimelineReport, records as usn_report,
+    timeline as usn_timeline_report,
+};
 pub use vminspect_report::{
     ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
     listing as listing_report,

@@ -6,7 +6,7 @@ use crate::deleted::{DeletedFile, deleted_files};
 use crate::finding::GuestPath;
 use crate::walk::{Namespace, stream_name};
 use crate::{Options, Progress};
-use vminspect_filesystem::{FileSystem, Metadata};
+use vminspect_filesystem::{FileSystem, Metadata, Stream};
 use vminspect_guest::{Guest, GuestVolume, Located};
 
 /// Extracts what is left of deleted regular files, each under the path that it had, or below `$Recovered` where its
@@ -56,9 +56,10 @@ fn recover(
     };
     let streams = record.streams.iter().map(|stream| {
         let metadata = Metadata { id: stream.id, size: stream.size, ..record.metadata };
-        (metadata, stream_name(&file.path, &stream.name))
+        (metadata, Stream::Named(&stream.name), stream_name(&file.path, &stream.name))
     });
-    for (metadata, path) in std::iter::once((record.metadata, file.path.clone())).chain(streams) {
+    let content = std::iter::once((record.metadata, Stream::Data, file.path.clone()));
+    for (metadata, stream, path) in content.chain(streams) {
         let path = GuestPath::new(path, filesystem.name_encoding());
         if !walk.options.filter.takes(&path) {
             continue;
@@ -67,14 +68,17 @@ fn recover(
             path.bytes.split(|byte| *byte == volume.separator).filter(|name| !name.is_empty()).collect();
         let Some((name, parents)) = names.split_last() else { continue };
         let host = walk.parents(parents)?;
-        let mut extracted = Extracted::from_metadata(path.clone(), metadata);
-        extracted.deleted = Some(file.deletion);
-        let of_file = (metadata.id == record.metadata.id).then_some(&record);
-        walk.regular(&mut extracted, filesystem, name, (&metadata, of_file), &host)?;
-        if let (None, Some(problem)) = (&extracted.problem, record.problems.first()) {
-            extracted.problem = Some(problem.to_string());
-        }
-        walk.tell(extracted)?;
+        let (name, into) = walk.into.descend(&host)?.create_for(name)?;
+        let found = crate::recover(filesystem, &record, stream, &walk.options.algorithms, &into)?;
+        let file_name = host.iter().chain([&name]).map(String::as_str).collect::<Vec<_>>().join("/");
+        walk.tell(Extracted {
+            deleted: Some(file.deletion),
+            remains: Some(found.remains),
+            digests: found.digests,
+            problem: found.problem,
+            file: Some(file_name),
+            ..Extracted::from_metadata(path, metadata)
+        })?;
     }
     Ok(())
 }

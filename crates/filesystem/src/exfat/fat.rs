@@ -8,7 +8,7 @@ use vminspect_bytes::{ByteRange, ReadAt, ReadError};
 use super::bitmap::AllocationBitmap;
 use super::boot::{Cluster, Geometry};
 use super::layout::{FAT_BAD, FAT_END, FIRST_CLUSTER};
-use crate::stored::LOST;
+use crate::stored::{LOST, OVERWRITTEN};
 use crate::{Place, Run};
 
 /// Most fragments that are followed of one file: they are kept in memory.
@@ -330,7 +330,7 @@ impl Mapper<'_> {
                 push_at(mapping, position, geometry.offset_of(cluster), bytes);
             } else {
                 used = used.saturating_add(u64::from(length));
-                push_at(mapping, position, LOST.saturating_add(position), bytes);
+                push_at(mapping, position, OVERWRITTEN.saturating_add(position), bytes);
             }
             position = position.saturating_add(bytes);
         }

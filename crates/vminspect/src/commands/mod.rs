@@ -10,6 +10,8 @@ pub(crate) mod man;
 pub(crate) mod registry;
 pub(crate) mod registry_diff;
 pub(crate) mod stat;
+pub(crate) mod usnjrnl;
+pub(crate) mod usnjrnl_timeline;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,8 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Extract(command) => extract::run(&session, &command),
         Command::Registry(command) => registry::run(&session, &command),
         Command::RegistryDiff(command) => registry_diff::run(&session, &command),
+        Command::Usnjrnl(command) => usnjrnl::run(&session, &command),
+        Command::UsnjrnlTimeline(command) => usnjrnl_timeline::run(&session, &command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),
     };

@@ -1,0 +1,134 @@
+//! The first reading of a journal: what the second has to know.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet, HashSetExt};
+use vminspect_artefact::usn::{FileReference, Journal, Record, reason};
+use vminspect_bytes::ReadAt;
+use vminspect_filesystem::Error;
+use vminspect_guest::Guest;
+
+use super::JournalFile;
+use super::directories::MftState;
+use super::history::History;
+use super::path::Paths;
+
+/// Problems of the MFT that are told one by one.
+const MOST_PROBLEMS: usize = 100;
+
+const CREATED: u8 = 1;
+const DELETED: u8 = 2;
+
+/// What a journal holds, before it is read for its rows.
+#[derive(Default)]
+struct Survey {
+    history: History,
+    /// Records of the MFT that are named.
+    mentioned: HashSet<u32>,
+    lives: HashMap<FileReference, u8>,
+    /// Where records are missing, until the next one is met.
+    gap: Option<u64>,
+    lowest_valid: Option<i64>,
+}
+
+/// Files by what the journal saw of their lives.
+pub(super) struct Lives(HashMap<FileReference, u8>);
+
+impl Lives {
+    /// Whether a file was both created and deleted while the journal was kept.
+    pub(super) fn is_transient(&self, file: FileReference) -> bool {
+        self.0.get(&file).is_some_and(|life| *life == CREATED | DELETED)
+    }
+}
+
+impl Survey {
+    fn add(&mut self, record: &Record<'_>) {
+        if let Some(gap) = self.gap.take() {
+            self.history.add_gap(gap, record.offset.saturating_sub(gap));
+        }
+        let Some(change) = record.change() else { return };
+        if record.usn >= self.lowest_valid.unwrap_or(i64::MAX) {
+            // What came before belongs to an earlier journal, and nothing tells what happened until this one.
+            self.lowest_valid = None;
+            self.history.add_gap(record.offset, u64::MAX);
+        }
+        self.history.add(record, change);
+        let number = record.file.parts().and_then(|(number, _)| u32::try_from(number).ok());
+        self.mentioned.extend(number);
+        let created = if record.reasons & reason::FILE_CREATE != 0 { CREATED } else { 0 };
+        let deleted = if record.reasons & reason::FILE_DELETE != 0 { DELETED } else { 0 };
+        if created | deleted != 0 {
+            *self.lives.entry(record.file).or_default() |= created | deleted;
+        }
+    }
+}
+
+/// A journal, and what its paths are made of.
+#[derive(Clone)]
+pub struct JournalSource {
+    /// The stream `$J`.
+    pub bytes: Arc<dyn ReadAt>,
+    /// Records below belong to an earlier journal.
+    pub lowest_valid_usn: Option<i64>,
+    /// The volume, or a loose MFT, where there is one.
+    pub mft: Option<Arc<dyn ReadAt>>,
+    /// What stands before the paths of the volume.
+    pub root: Vec<u8>,
+    /// What stands between names.
+    pub separator: u8,
+}
+
+impl JournalSource {
+    /// The journal of a volume.
+    #[must_use]
+    pub fn of(guest: &Guest, journal: &JournalFile) -> Self {
+        let volume = guest.volumes().get(journal.volume);
+        let filesystem = volume.and_then(|volume| volume.filesystem.as_ref());
+        Self {
+            bytes: Arc::clone(&journal.bytes),
+            lowest_valid_usn: journal.max.map(|max| max.lowest_valid_usn),
+            mft: filesystem.map(|filesystem| Arc::clone(filesystem.view())),
+            root: volume.map(|volume| volume.prefix.clone()).unwrap_or_default(),
+            separator: volume.map_or(b'\\', |volume| volume.separator),
+        }
+    }
+
+    /// Where the directories were, at each position of the journal. What could not be read of the MFT is told.
+    #[must_use]
+    pub fn paths(&self) -> (Paths, Vec<Error>) {
+        let (paths, _, problems) = self.survey();
+        (paths, problems)
+    }
+
+    /// Reads the journal and the MFT for what rows depend on.
+    pub(super) fn survey(&self) -> (Paths, Lives, Vec<Error>) {
+        let mut survey = Survey { mentioned: HashSet::new(), ..Survey::default() };
+        let mut is_first = true;
+        Journal::new(&*self.bytes).visit(|record| {
+            match record {
+                Ok(record) => {
+                    if std::mem::take(&mut is_first) {
+                        survey.lowest_valid = self.lowest_valid_usn.filter(|lowest| record.usn < *lowest);
+                    }
+                    survey.add(&record);
+                }
+                Err(error) => survey.gap = survey.gap.or(error.offset()),
+            }
+            ControlFlow::Continue(())
+        });
+        if let Some(gap) = survey.gap {
+            survey.history.add_gap(gap, self.bytes.len().saturating_sub(gap));
+        }
+        survey.history.finish();
+        let state = self.mft.as_ref().map(|mft| MftState::read(mft, &survey.mentioned));
+        let (mut state, mut problems) = match state {
+            Some(Ok(state)) => (state, Vec::new()),
+            Some(Err(error)) => (MftState::default(), vec![error]),
+            None => Default::default(),
+        };
+        problems.extend(std::mem::take(&mut state.problems).into_iter().take(MOST_PROBLEMS));
+        let paths = Paths::new(survey.history, state, &self.root, self.separator);
+        (paths, Lives(survey.lives), problems)
+    }
+}
