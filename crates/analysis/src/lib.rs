@@ -6,6 +6,7 @@ mod compare_volume;
 mod content;
 mod deleted;
 mod digest;
+pub mod event_log;
 pub mod extract;
 mod facts;
 mod filter;

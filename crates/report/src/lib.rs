@@ -7,6 +7,7 @@ pub mod attribute;
 pub mod coverage;
 pub mod csv;
 pub mod escape;
+pub mod event_log;
 mod fields;
 pub mod info;
 pub mod json;
@@ -24,5 +25,5 @@ mod value;
 mod writer;
 
 pub use fields::Fields;
-pub use report::{ExtractionSummary, Format, ListingReport, comparison, listing};
+pub use report::{Changes, ExtractionSummary, Format, ListingReport, comparison, listing};
 pub use writer::{JsonWriter, Layout};

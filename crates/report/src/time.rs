@@ -22,6 +22,19 @@ pub fn iso(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(digits)).timestamp_to_string(&instant)
 }
 
+/// A time in UTC from text: a day, or a day and a time of day with `T` or a blank between them, and with or without a
+/// `Z` or an offset at the end.
+#[must_use]
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let civil = || text.trim_end_matches(['Z', 'z']).parse::<jiff::civil::DateTime>().ok();
+    let utc = || jiff::tz::Offset::UTC.to_timestamp(civil()?).ok();
+    let instant = text.parse::<jiff::Timestamp>().ok().or_else(utc)?;
+    let (seconds, fraction) = (instant.as_second(), instant.subsec_nanosecond());
+    let carry = i64::from(fraction < 0);
+    let nanoseconds = i64::from(fraction) + carry * 1_000_000_000;
+    Some(Timestamp::from_unix(seconds - carry, u32::try_from(nanoseconds).ok()?, Resolution::Nanosecond))
+}
+
 /// Appends the date and the time of day with a blank between them, in UTC, with six digits of the second's fraction
 /// where that is not zero: what the Python program printed. Further digits are cut off.
 pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
@@ -107,6 +120,20 @@ mod tests {
             "@-9223372036854775808.000000000"
         );
         assert!(!iso(Timestamp::from_filetime(u64::MAX)).is_empty());
+    }
+
+    #[test]
+    fn times_are_parsed() {
+        let seconds = |text| parse(text).map(|time| (time.seconds(), time.nanoseconds()));
+        assert_eq!(seconds("1970-01-02"), Some((86_400, 0)));
+        assert_eq!(seconds("1970-01-01T00:01"), Some((60, 0)));
+        assert_eq!(seconds("1970-01-01 00:00:01.5"), Some((1, 500_000_000)));
+        assert_eq!(seconds("1970-01-01T00:00:01Z"), Some((1, 0)));
+        assert_eq!(seconds("1970-01-01T02:00:00+02:00"), Some((0, 0)));
+        assert_eq!(seconds("1969-12-31T23:59:59.25Z"), Some((-1, 250_000_000)));
+        for wrong in ["", "yesterday", "2024-13-01", "12:00"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -48,6 +48,14 @@ pub use vminspect_artefact::registry::{
     Place as DeletedPlace, Remains, Replay, Value as HiveValue, ValueType,
 };
 
+// Event logs.
+pub use vminspect_analysis::event_log::{
+    EventBrief, EventComparison, EventFilter, EventLog, EventRow, EventSink, EventSummary, FilterError, Gap, GapKind,
+    GapOptions, ListOptions as EventListOptions, LogChange, LogFate, compare_event_logs, each_event, find_gaps,
+    list_events,
+};
+pub use vminspect_report::event_log::{EventFormat, gaps as gaps_report};
+
 // Guests.
 pub use vminspect_guest::{
     Coverage, Error as GuestError, Guest, GuestVolume, HiveFile, HiveKind, Located, OperatingSystem, Problem,
@@ -87,8 +95,8 @@ pub use vminspect_report::registry::{
 };
 pub use vminspect_report::status::{json as status_json, text as status_text};
 pub use vminspect_report::table::size as human_size;
-pub use vminspect_report::time::iso as iso_time;
+pub use vminspect_report::time::{iso as iso_time, parse as parse_time};
 pub use vminspect_report::{
-    ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
+    Changes, ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
     listing as listing_report,
 };

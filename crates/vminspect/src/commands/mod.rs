@@ -3,6 +3,7 @@
 pub(crate) mod cat;
 pub(crate) mod compare;
 pub(crate) mod completions;
+pub(crate) mod eventlog;
 pub(crate) mod extract;
 pub(crate) mod info;
 pub(crate) mod list;
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Extract(command) => extract::run(&session, &command),
         Command::Registry(command) => registry::run(&session, &command),
         Command::RegistryDiff(command) => registry_diff::run(&session, &command),
+        Command::Eventlog(command) => eventlog::run(&session, &command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),
     };
