@@ -52,6 +52,13 @@ pub use vminspect_artefact::registry::{
 pub use vminspect_artefact::usn::{
     Change as UsnChange, FileReference, FlagField, Journal, Max as JournalMax, Record as UsnRecord, carve,
 };
+// Event logs.
+pub use vminspect_analysis::event_log::{
+    EventBrief, EventComparison, EventFilter, EventLog, EventRow, EventSink, EventSummary, FilterError, Gap,
+    GapKind, GapOptions, ListOptions as EventListOptions, LogChange, LogFate, compare_event_logs, each_event,
+    find_gaps, list_events,
+};
+pub use vminspect_report::event_log::{EventFormat, gaps as gaps_report};
 
 // Guests.
 pub use vminspect_guest::{
@@ -77,12 +84,12 @@ pub use vminspect_analysis::status::{
     FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
 pub use vminspect_analysis::usn::{
-    JournalErrors, JournalFile, JournalSource, PathProblem, Paths, ResolvedPath, TimeRange, UsnRow,
-    UsnTimelineOptions, carve_volume, change_journals, open_journal, usn_timeline,
+    JournalErrors, JournalFile, JournalSource, PathProblem, Paths, ResolvedPath, UsnRow, UsnTimelineOptions,
+    carve_volume, change_journals, open_journal, usn_timeline,
 };
 pub use vminspect_analysis::{
-    Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare,
-    list,
+    Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, TimeRange,
+    compare, list,
 };
 
 // Reports.
@@ -102,6 +109,6 @@ pub use vminspect_report::usn::{
     timeline as usn_timeline_report,
 };
 pub use vminspect_report::{
-    ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
-    listing as listing_report,
+    Changes, ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport,
+    comparison as comparison_report, listing as listing_report,
 };
