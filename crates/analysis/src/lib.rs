@@ -24,6 +24,7 @@ pub mod registry;
 mod rename;
 mod second;
 pub mod status;
+pub mod timeline;
 mod tree;
 mod walk;
 

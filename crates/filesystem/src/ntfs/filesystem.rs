@@ -17,7 +17,7 @@ use super::scan::not_found;
 use super::value::Value;
 use super::volume::Ntfs;
 use crate::{
-    Content, Detail, Entries, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, LinkName,
+    Content, Detail, Entries, Error, ExtendedAttribute, FactsScan, FileId, FileKind, FileSystem, Identity, LinkName,
     Metadata, NameEncoding, Record, Result, Scan, Stream,
 };
 
@@ -206,6 +206,10 @@ impl FileSystem for Ntfs {
 
     fn scan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_> {
         self.plan(areas, deleted)
+    }
+
+    fn scan_facts(&self) -> FactsScan<'_> {
+        self.plan_facts()
     }
 }
 

@@ -44,6 +44,7 @@ mod log_file;
 mod loose;
 mod mft;
 mod record;
+mod record_facts;
 mod reparse;
 mod scan;
 mod security_store;
