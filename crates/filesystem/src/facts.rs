@@ -24,6 +24,8 @@ pub struct RecordFacts {
     pub owner_id: Option<u32>,
     /// The identifier by which links are tracked.
     pub object_id: Option<[u8; 16]>,
+    /// The name of its `$LOGGED_UTILITY_STREAM`, such as `$EFS`.
+    pub logged_stream: Option<Box<[u8]>>,
     /// Where it leads, as WTF-8, if it is a reparse point that leads anywhere.
     pub reparse_target: Option<Box<[u8]>>,
 }

@@ -154,6 +154,11 @@ pub trait FileSystem: Send + Sync {
         file.0.to_string()
     }
 
+    /// The number of a file's record, without what tells successive files with one record apart.
+    fn record_number(&self, file: FileId) -> u64 {
+        file.0
+    }
+
     /// The id that [`FileSystem::id_text`] makes this text of. It need not be a file's.
     fn parse_id(&self, text: &str) -> Option<FileId> {
         text.parse().ok().map(FileId)

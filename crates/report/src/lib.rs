@@ -20,6 +20,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod timeline;
 mod value;
 mod writer;
 

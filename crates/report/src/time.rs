@@ -22,6 +22,27 @@ pub fn iso(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(digits)).timestamp_to_string(&instant)
 }
 
+/// A time as a user writes it: a day, or a day and a time of it, in UTC unless an offset follows. A day alone is its
+/// first moment, or its last one for `end`. `None` when it is none.
+#[must_use]
+pub fn parse(text: &str, end: bool) -> Option<Timestamp> {
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Some(of_instant(instant));
+    }
+    let moment = text.parse::<jiff::civil::DateTime>().ok()?;
+    let is_day = text.parse::<jiff::civil::Date>().is_ok() && !text.contains(':');
+    let moment = if is_day && end { moment.with().time(jiff::civil::Time::MAX).build().ok()? } else { moment };
+    Some(of_instant(jiff::tz::TimeZone::UTC.to_timestamp(moment).ok()?))
+}
+
+fn of_instant(instant: jiff::Timestamp) -> Timestamp {
+    // Before 1970 both parts are negative.
+    let nanoseconds = instant.as_nanosecond();
+    let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
+    let rest = u32::try_from(nanoseconds.rem_euclid(1_000_000_000)).unwrap_or(0);
+    Timestamp::from_unix(seconds, rest, Resolution::Nanosecond)
+}
+
 /// Appends the date and the time of day with a blank between them, in UTC, with six digits of the second's fraction
 /// where that is not zero: what the Python program printed. Further digits are cut off.
 pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
@@ -51,8 +72,13 @@ pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     }
 }
 
+/// Year, month and day of a day counted from 1970-01-01, where the year has four digits.
+pub(crate) fn civil(days: i64) -> Option<(i64, i64, i64)> {
+    (-719_162..=2_932_896).contains(&days).then(|| civil_from_days(days))
+}
+
 /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     // Years begin in March, so that a leap day is the last of its year; 400 of them repeat.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
@@ -107,6 +133,21 @@ mod tests {
             "@-9223372036854775808.000000000"
         );
         assert!(!iso(Timestamp::from_filetime(u64::MAX)).is_empty());
+    }
+
+    #[test]
+    fn times_that_users_write() {
+        let seconds = |text, end| parse(text, end).map(|time| (time.seconds(), time.nanoseconds()));
+        assert_eq!(seconds("2023-11-14", false), Some((1_699_920_000, 0)));
+        assert_eq!(seconds("2023-11-14", true), Some((1_700_006_399, 999_999_999)));
+        assert_eq!(seconds("2023-11-14T22:13:20", true), Some((1_700_000_000, 0)));
+        assert_eq!(seconds("2023-11-14 22:13:20.5", false), Some((1_700_000_000, 500_000_000)));
+        assert_eq!(seconds("2023-11-14T22:13:20Z", false), Some((1_700_000_000, 0)));
+        assert_eq!(seconds("2023-11-14T23:13:20+01:00", false), Some((1_700_000_000, 0)));
+        assert_eq!(seconds("1969-12-31T23:59:59.5Z", false), Some((-1, 500_000_000)));
+        for wrong in ["", "yesterday", "2023-13-01", "2023-11-14T25:00:00"] {
+            assert_eq!(seconds(wrong, false), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
-use crate::commands::{cat, compare, completions, extract, info, list, man, registry, registry_diff, stat};
+use crate::commands::{cat, compare, completions, extract, info, list, man, registry, registry_diff, stat, timeline};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Extract(extract::Arguments),
     Registry(registry::Arguments),
     RegistryDiff(registry_diff::Arguments),
+    Timeline(Box<timeline::Arguments>),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }

@@ -68,6 +68,10 @@ pub use vminspect_analysis::registry::{
     ListingOptions, MissingKey, RegistryComparison, RegistryOptions, ValueChange, ValueFacts, ValueRow,
     compare_hives, compare_registries, find_key,
 };
+pub use vminspect_analysis::timeline::{
+    Event, EventSource, FileRow, Histogram, Period, Reason, RegistrySource, Signs, Sorted, Sorter,
+    Source as EventOrigin, State as RowState, TimelineOptions, TimelineSummary, Told, file_rows, timeline,
+};
 pub use vminspect_analysis::status::{
     FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
@@ -87,7 +91,11 @@ pub use vminspect_report::registry::{
 };
 pub use vminspect_report::status::{json as status_json, text as status_text};
 pub use vminspect_report::table::size as human_size;
-pub use vminspect_report::time::iso as iso_time;
+pub use vminspect_report::time::{iso as iso_time, parse as parse_time};
+pub use vminspect_report::timeline::{
+    EventFields, EventFormat, EventReport, MFTECMD_HEADER, bodyfile_row, chart as write_chart,
+    histogram as write_histogram, mftecmd_row, report as event_report,
+};
 pub use vminspect_report::{
     ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
     listing as listing_report,

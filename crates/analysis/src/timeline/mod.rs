@@ -20,6 +20,6 @@ pub use files::FileEvents;
 pub use histogram::{Counts, Histogram};
 pub use registry::RegistrySource;
 pub use row::{FileRow, Signs, State};
-pub use run::{EventSource, Period, TimelineOptions, TimelineSummary, timeline};
+pub use run::{EventSource, Period, TimelineOptions, TimelineSummary, Told, timeline};
 pub use sort::{Sorted, Sorter};
 pub use volume::{RowSink, RowWriter, file_rows};

@@ -45,7 +45,8 @@ fn keys(
 ) -> io::Result<Coverage> {
     let listing = Listing::new(hive, &file.mount, guest.image(), &file.path);
     let options = ListingOptions { deleted: true, ..ListingOptions::default() };
-    let volume = u16::try_from(file.located.volume).unwrap_or(u16::MAX);
+    let volume = guest.volumes().get(file.located.volume).map(|volume| volume.position);
+    let volume = volume.and_then(|position| u16::try_from(position).ok()).unwrap_or(u16::MAX);
     listing.run(options, &mut Keys { volume, take })
 }
 

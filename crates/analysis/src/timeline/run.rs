@@ -5,10 +5,12 @@ use std::io;
 use vminspect_bytes::{ReadAtExt, Timestamp, host_bytes_read};
 use vminspect_guest::{Coverage, Guest, HiveKind};
 
-use super::event::Event;
+use super::event::{Event, Source};
 use super::files::{FileEvents, each_framed};
 use super::sort::Sorter;
-use super::volume::rows;
+use super::volume::{Reading, rows};
+use crate::digest::Digests;
+use crate::facts::KnownFiles;
 use crate::finding::{GuestPath, Statistics};
 use crate::{Options, Progress, Stage};
 
@@ -41,6 +43,17 @@ pub struct TimelineOptions {
     pub period: Period,
     /// Whether the latest event comes first.
     pub reverse: bool,
+    /// Whether to hash the content of files.
+    pub hash: bool,
+}
+
+/// What the content of an event's file is, where that was asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// Its hashes: of regular files in use.
+    pub digests: Option<Digests>,
+    /// What it is, as libmagic would say it.
+    pub file_type: Option<String>,
 }
 
 /// What a timeline came to.
@@ -83,23 +96,22 @@ pub fn timeline(
     what: TimelineOptions,
     sources: &[&dyn EventSource],
     progress: &dyn Progress,
-    sink: &mut dyn FnMut(&Event<'_>) -> io::Result<()>,
+    sink: &mut dyn FnMut(&Event<'_>, &Told) -> io::Result<()>,
 ) -> io::Result<TimelineSummary> {
     let half = options.memory / 2;
     let mut sorter = Sorter::new(half.saturating_sub(32 << 20), what.reverse);
     let tables = Options { memory: half.saturating_add(32 << 20), ..options.clone() };
     let events = FileEvents { name_times: what.name_times, period: what.period };
-    let mut summary = TimelineSummary {
-        coverage: rows(
-            guest,
-            &tables,
-            &last_uses(guest),
-            progress,
-            &|row, out| events.push(row, out),
-            &mut |bytes| each_framed(bytes, &mut |event| sorter.push(event)),
-        )?,
-        ..TimelineSummary::default()
+    let mut known = Vec::new();
+    let reading = Reading {
+        last_uses: last_uses(guest),
+        known: (what.hash || options.identify).then_some(&mut known),
     };
+    let coverage =
+        rows(guest, &tables, reading, progress, &|row, out| events.push(row, out), &mut |bytes| {
+            each_framed(bytes, &mut |event| sorter.push(event))
+        })?;
+    let mut summary = TimelineSummary { coverage, ..TimelineSummary::default() };
     let mut bytes = Vec::new();
     for source in sources {
         summary.coverage.extend(source.events(guest, progress, &mut |event| {
@@ -116,10 +128,18 @@ pub fn timeline(
         let event = Event::parse(bytes).ok_or(io::ErrorKind::InvalidData)?;
         summary.events += 1;
         progress.advance(1);
-        sink(&event)
+        sink(&event, &told(&known, &event))
     })?;
     summary.statistics.host_bytes_read = host_bytes_read();
     Ok(summary)
+}
+
+/// What is known of the content of an event's file. What could not be read stands in the coverage.
+fn told(known: &[(usize, KnownFiles)], event: &Event<'_>) -> Told {
+    let of_volume = known.iter().find(|(volume, _)| *volume == usize::from(event.volume));
+    let is_file = matches!(event.source, Source::File | Source::FileName) && event.allocated;
+    let known = of_volume.filter(|_| is_file).and_then(|(_, known)| known.get(event.file).ok());
+    known.map_or_else(Told::default, |known| Told { digests: known.digests, file_type: known.file_type })
 }
 
 fn takes(options: &Options, event: &Event<'_>) -> bool {

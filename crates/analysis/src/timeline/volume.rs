@@ -15,8 +15,10 @@ use super::paths::PathTable;
 use super::row::{FileRow, State};
 use crate::compare_volume::{add_problems, add_table_failure};
 use crate::deleted::Paths;
+use crate::facts::{KnownFiles, Knowing, know_files};
 use crate::finding::{Deletion, GuestPath};
 use crate::part::TableMemory;
+use crate::second::Found;
 use crate::tree::Tree;
 use crate::walk::{Namespace, Problems};
 use crate::{Options, Progress, Stage};
@@ -42,14 +44,23 @@ pub fn file_rows(
     write: RowWriter<'_>,
     take: RowSink<'_>,
 ) -> io::Result<Coverage> {
-    rows(guest, options, &[], progress, write, take)
+    rows(guest, options, Reading::default(), progress, write, take)
 }
 
-/// The same, with the time when each volume was last in use.
+/// What is read besides.
+#[derive(Default)]
+pub(super) struct Reading<'a> {
+    /// When each volume was last in use.
+    pub(super) last_uses: Vec<Option<Timestamp>>,
+    /// Takes the hashes and types of files by volume, where these are asked for.
+    pub(super) known: Option<&'a mut Vec<(usize, KnownFiles)>>,
+}
+
+/// The same, with more.
 pub(super) fn rows(
     guest: &Guest,
     options: &Options,
-    last_uses: &[Option<Timestamp>],
+    mut reading: Reading<'_>,
     progress: &dyn Progress,
     write: RowWriter<'_>,
     take: RowSink<'_>,
@@ -57,12 +68,15 @@ pub(super) fn rows(
     let options = Options { metadata_files: true, ..options.clone() };
     let mut coverage = guest.coverage().clone();
     for (at, volume) in guest.volumes().iter().enumerate() {
-        let last_use = last_uses.get(at).copied().flatten();
+        let last_use = reading.last_uses.get(at).copied().flatten();
         if let Some(filesystem) = &volume.filesystem {
             let (namespace, volume) = (Namespace::of(volume, &options), volume);
             let context =
                 Context { guest, volume, filesystem: &**filesystem, options: &options, namespace, last_use, write };
-            context.run(progress, &mut coverage, take)?;
+            let known = context.run(progress, reading.known.is_some(), &mut coverage, take)?;
+            if let (Some(all), Some(known)) = (&mut reading.known, known) {
+                all.push((volume.position, known));
+            }
         }
     }
     coverage.extend(guest.check_unchanged());
@@ -92,12 +106,19 @@ struct Unit {
 }
 
 impl Context<'_> {
-    fn run(&self, progress: &dyn Progress, coverage: &mut Coverage, take: RowSink<'_>) -> io::Result<()> {
+    fn run(
+        &self,
+        progress: &dyn Progress,
+        know: bool,
+        coverage: &mut Coverage,
+        take: RowSink<'_>,
+    ) -> io::Result<Option<KnownFiles>> {
         progress.stage(Stage::Walking, self.filesystem.identity().files.unwrap_or(0).saturating_mul(2));
         let memory = Arc::new(TableMemory::within(self.options.memory));
         let tree = Tree::read(self.filesystem, &memory, progress);
         let (paths, problems) = PathTable::new(&tree, self.filesystem.root(), &self.namespace);
         add_problems(self.guest.image(), problems, coverage);
+        let known = know.then(|| self.know(&tree, &paths, progress, coverage));
         let scan = self.filesystem.scan_facts();
         let mut deleted = Deletions::new(self, &paths);
         for units in scan.units.chunks(UNITS_AT_ONCE) {
@@ -114,7 +135,40 @@ impl Context<'_> {
         }
         deleted.finish(coverage, take)?;
         add_table_failure(self.guest.image(), &memory, coverage);
-        Ok(())
+        Ok(known)
+    }
+
+    /// Hashes and identifies the regular files whose paths are taken.
+    fn know(
+        &self,
+        tree: &Tree,
+        paths: &PathTable<'_>,
+        progress: &dyn Progress,
+        coverage: &mut Coverage,
+    ) -> KnownFiles {
+        let mut path = Vec::new();
+        let mut takes = |file: FileId| {
+            self.options.filter.takes_all()
+                || paths.of(file).any(|of| {
+                    paths.write(of, &mut path);
+                    let path = GuestPath::new(path.clone(), self.filesystem.name_encoding());
+                    self.options.filter.takes(&path)
+                })
+        };
+        let nodes = tree.nodes().filter(|node| node.kind == FileKind::Regular && !node.is_stream());
+        // The table of bad clusters claims all of the volume, and holds nothing.
+        let nodes = nodes.filter(|node| !node.is_internal() && takes(node.id));
+        let found = nodes.map(|node| Found { node, tree, same_record: false });
+        let known = know_files(self.filesystem, found, &Knowing::new(self.options), progress);
+        for (file, error) in known.errors() {
+            let mut path = Vec::new();
+            if let Some(of) = paths.of(*file).next() {
+                paths.write(of, &mut path);
+            }
+            coverage.add_error(self.guest.image(), &path, error.family(), error);
+        }
+        progress.stage(Stage::Walking, self.filesystem.identity().files.unwrap_or(0));
+        known
     }
 
     /// The rows of one unit. What is wrong with records in use is told by the tree.

@@ -121,6 +121,10 @@ impl FileSystem for Ntfs {
         FileKey::new(file).to_string()
     }
 
+    fn record_number(&self, file: FileId) -> u64 {
+        FileKey::new(file).reference.record.0.into()
+    }
+
     fn parse_id(&self, text: &str) -> Option<FileId> {
         FileKey::parse(text).map(FileKey::id)
     }

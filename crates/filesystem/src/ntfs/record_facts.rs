@@ -39,6 +39,9 @@ fn add(facts: &mut RecordFacts, attribute: &Attribute<'_>) {
         attribute_type::OBJECT_ID => {
             facts.object_id = attribute.value().and_then(|id| id.first_chunk::<16>().copied());
         }
+        attribute_type::LOGGED_UTILITY_STREAM => {
+            facts.logged_stream = Some(attribute.name_wtf8().into());
+        }
         attribute_type::FILE_NAME if facts.names.len() < MOST => {
             let value = attribute.value();
             facts.names.extend(value.and_then(FileName::parse).map(|name| RecordName {

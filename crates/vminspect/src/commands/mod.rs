@@ -10,6 +10,7 @@ pub(crate) mod man;
 pub(crate) mod registry;
 pub(crate) mod registry_diff;
 pub(crate) mod stat;
+pub(crate) mod timeline;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Extract(command) => extract::run(&session, &command),
         Command::Registry(command) => registry::run(&session, &command),
         Command::RegistryDiff(command) => registry_diff::run(&session, &command),
+        Command::Timeline(command) => timeline::run(&session, &command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),
     };
