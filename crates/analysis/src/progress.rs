@@ -17,6 +17,10 @@ pub enum Stage {
     Comparing,
     /// Hashing. Counts bytes.
     Hashing,
+    /// Reading the registry. Counts hives.
+    Registry,
+    /// Putting the events of a timeline in order. Counts events.
+    Sorting,
 }
 
 impl Stage {
@@ -28,6 +32,8 @@ impl Stage {
             Self::WalkingSecond => "walking the second disk",
             Self::Comparing => "comparing",
             Self::Hashing => "hashing",
+            Self::Registry => "reading the registry",
+            Self::Sorting => "sorting",
         }
     }
 }

@@ -43,6 +43,15 @@ impl<'a, W: Write> Line<'a, W> {
         self.out.write_all(escape::csv(text).as_bytes())
     }
 
+    /// A field that is a dash where there is nothing to say, as some formats want it.
+    pub(crate) fn plain(&mut self, text: &str) -> io::Result<()> {
+        if text != "-" {
+            return self.field(text);
+        }
+        self.field("")?;
+        self.out.write_all(b"-")
+    }
+
     fn path(&mut self, path: Option<&GuestPath>) -> io::Result<()> {
         let (text, exact) = path.map_or((String::new(), true), GuestPath::to_text);
         self.field(&text)?;

@@ -23,6 +23,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod timeline;
 pub mod usn;
 mod value;
 mod writer;

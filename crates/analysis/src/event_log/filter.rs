@@ -5,7 +5,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use regex::bytes::{Regex, RegexBuilder};
 use vminspect_artefact::evtx::{Record, System};
 
-use crate::TimeRange;
+use crate::Period;
 
 /// Which records are looked at. One that says nothing takes them all.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub struct EventFilter {
     channels: Vec<GlobMatcher>,
     levels: Vec<u8>,
     grep: Vec<Regex>,
-    times: TimeRange,
+    times: Period,
 }
 
 /// A filter that cannot be understood.
@@ -105,7 +105,7 @@ impl EventFilter {
     }
 
     /// Takes records only that were written in this time.
-    pub fn set_times(&mut self, times: TimeRange) {
+    pub fn set_times(&mut self, times: Period) {
         self.times = times;
     }
 

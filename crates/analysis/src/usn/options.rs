@@ -1,11 +1,11 @@
 use crate::extract::Destination;
-use crate::{Options, PathFilter, TimeRange};
+use crate::{Options, PathFilter, Period};
 
 /// What a timeline of the journal tells, and does on the way.
 #[derive(Clone, Copy)]
 pub struct UsnTimelineOptions<'a> {
     /// Changes that are told.
-    pub times: TimeRange,
+    pub times: Period,
     /// Paths that are told.
     pub filter: &'a PathFilter,
     /// Which hashes are computed, and whether content is identified.

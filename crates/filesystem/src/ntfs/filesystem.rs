@@ -17,8 +17,8 @@ use super::scan::not_found;
 use super::value::Value;
 use super::volume::Ntfs;
 use crate::{
-    Content, Detail, Entries, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, LinkName,
-    Metadata, NameEncoding, Record, Result, Scan, Stream,
+    Content, Detail, Entries, Error, ExtendedAttribute, FactsScan, FileId, FileKind, FileSystem, Identity,
+    LinkName, Metadata, NameEncoding, Record, Result, Scan, Stream,
 };
 
 /// Longest list of extended attributes that is read: Windows allows 64 KiB.
@@ -121,6 +121,10 @@ impl FileSystem for Ntfs {
         FileKey::new(file).to_string()
     }
 
+    fn record_number(&self, file: FileId) -> u64 {
+        FileKey::new(file).reference.record.0.into()
+    }
+
     fn parse_id(&self, text: &str) -> Option<FileId> {
         FileKey::parse(text).map(FileKey::id)
     }
@@ -210,6 +214,10 @@ impl FileSystem for Ntfs {
 
     fn scan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_> {
         self.plan(areas, deleted)
+    }
+
+    fn scan_facts(&self) -> FactsScan<'_> {
+        self.plan_facts()
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use vminspect::{
-    Coverage, EventFilter, EventFormat, EventListOptions, EventLog, EventSummary, FilterError, Format,
+    Coverage, EventFilter, EventListOptions, EventLog, EventLogFormat, EventSummary, FilterError, Format,
     GapOptions, Guest, HostFile, ReadAt, ReadAtExt, Stream,
 };
 
@@ -111,7 +111,7 @@ enum FormatName {
 
 /// What is printed, in which form.
 enum Form {
-    Events(EventFormat),
+    Events(EventLogFormat),
     Gaps(Format),
 }
 
@@ -120,11 +120,11 @@ impl Arguments {
         let wrong =
             |name, formats| Err(Failure::new(format!("--format {name} is not for this; use {formats}")));
         Ok(match (self.format, self.gaps) {
-            (Some(FormatName::Json), false) => Form::Events(EventFormat::Json),
-            (Some(FormatName::Jsonl), false) => Form::Events(EventFormat::JsonLines),
-            (Some(FormatName::Csv), false) => Form::Events(EventFormat::Csv),
-            (Some(FormatName::Evtxecmd), false) => Form::Events(EventFormat::EvtxECmd),
-            (None | Some(FormatName::Xml), false) => Form::Events(EventFormat::Xml),
+            (Some(FormatName::Json), false) => Form::Events(EventLogFormat::Json),
+            (Some(FormatName::Jsonl), false) => Form::Events(EventLogFormat::JsonLines),
+            (Some(FormatName::Csv), false) => Form::Events(EventLogFormat::Csv),
+            (Some(FormatName::Evtxecmd), false) => Form::Events(EventLogFormat::EvtxECmd),
+            (None | Some(FormatName::Xml), false) => Form::Events(EventLogFormat::Xml),
             (Some(FormatName::Table), false) => return wrong("table", "xml, json, jsonl, csv or evtxecmd"),
             (Some(FormatName::Json), true) => Form::Gaps(Format::Json),
             (Some(FormatName::Jsonl), true) => Form::Gaps(Format::JsonLines),
@@ -161,7 +161,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
 
 fn list(
     opened: &Opened,
-    format: EventFormat,
+    format: EventLogFormat,
     options: &EventListOptions,
     out: &mut Output,
 ) -> Result<EventSummary, Failure> {

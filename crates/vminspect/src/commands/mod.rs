@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod registry;
 pub(crate) mod registry_diff;
 pub(crate) mod stat;
+pub(crate) mod timeline;
 pub(crate) mod usnjrnl;
 pub(crate) mod usnjrnl_timeline;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Usnjrnl(command) => usnjrnl::run(&session, &command),
         Command::UsnjrnlTimeline(command) => usnjrnl_timeline::run(&session, &command),
         Command::Eventlog(command) => eventlog::run(&session, &command),
+        Command::Timeline(command) => timeline::run(&session, &command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),
     };

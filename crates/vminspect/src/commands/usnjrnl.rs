@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use vminspect::{
     Coverage, FlagField, Guest, GuestPath, HostFile, Journal, JournalErrors, JournalFile, JournalSource,
-    NameEncoding, PathFilter, Paths, ReadAt, ReadAtExt, TimeRange, UsnFormat, UsnPlace, UsnRecord, UsnReport,
+    NameEncoding, PathFilter, Paths, Period, ReadAt, ReadAtExt, UsnFormat, UsnPlace, UsnRecord, UsnReport,
     for_terminal,
 };
 
@@ -106,7 +106,7 @@ fn reason(text: &str) -> Result<u32, String> {
 /// Which records are printed.
 struct Choice {
     reasons: u32,
-    times: TimeRange,
+    times: Period,
     filter: Option<PathFilter>,
 }
 
@@ -124,7 +124,7 @@ impl Choice {
 
     /// Whether a record is printed, by all but its path.
     fn takes(&self, record: &UsnRecord<'_>) -> bool {
-        let is_limited = self.times != TimeRange::default();
+        let is_limited = self.times != Period::default();
         (self.reasons == 0 || self.reasons & record.reasons != 0)
             && (!is_limited || record.change().is_some_and(|change| self.times.contains(change.time())))
     }
