@@ -84,8 +84,9 @@ pub use vminspect_analysis::status::{
     FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
 pub use vminspect_analysis::timeline::{
-    Event, EventSource, FileRow, Histogram, Reason, RegistrySource, Signs, Sorted, Sorter,
-    Source as EventOrigin, State as RowState, TimelineOptions, TimelineSummary, Told, file_rows, timeline,
+    Event, EventLogSource, EventSource, FileRow, Histogram, Reason, RegistrySource, Signs, Sorted, Sorter,
+    Source as EventOrigin, State as RowState, TimelineOptions, TimelineSummary, Told, UsnSource, file_rows,
+    timeline,
 };
 pub use vminspect_analysis::usn::{
     JournalErrors, JournalFile, JournalSource, PathProblem, Paths, ResolvedPath, UsnRow, UsnTimelineOptions,

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use vminspect::{
-    Coverage, EventFields, EventFormat, EventSource, Fields, FileRow, Guest, Histogram, Options, Problem,
-    Progress, RegistrySource, TimelineOptions, Timestamp,
+    Coverage, EventFields, EventFormat, EventLogSource, EventSource, Fields, FileRow, Guest, Histogram,
+    Options, Problem, Progress, RegistrySource, TimelineOptions, Timestamp, UsnSource,
 };
 
 use crate::arguments::{AlgorithmName, CoverageArguments, Evidence, algorithms, check_two_files};
@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
     /// Tell the times of $FILE_NAME on NTFS, too. Bodyfiles always have them.
     #[arg(long)]
     filename_times: bool,
-    /// Tell also what these have: registry (when keys were written).
+    /// Tell also what these have: registry (when keys were written), usn (the change journals of NTFS), events (the event
+    /// logs of Windows).
     #[arg(long = "with", value_name = "LIST", value_delimiter = ',')]
     sources: Vec<SourceName>,
     #[command(flatten)]
@@ -94,6 +95,8 @@ enum FormatName {
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 enum SourceName {
     Registry,
+    Usn,
+    Events,
 }
 
 /// How a report is made.
@@ -280,6 +283,8 @@ impl Work<'_> {
 fn source(name: SourceName) -> &'static dyn EventSource {
     match name {
         SourceName::Registry => &RegistrySource,
+        SourceName::Usn => &UsnSource,
+        SourceName::Events => &EventLogSource,
     }
 }
 
