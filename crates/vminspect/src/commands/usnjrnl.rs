@@ -32,7 +32,7 @@ is ? and path_problem says why.";
 pub(crate) struct Arguments {
     /// The journal: a file with the bytes of the stream $J, or with --disk the path of $UsnJrnl inside it [default with
     /// --disk: the journals of all volumes, such as C:\$Extend\$UsnJrnl].
-    #[arg(short, long, value_name = "PATH", required_unless_present = "disk")]
+    #[arg(short, long, value_name = "PATH")]
     usnjrnl: Option<PathBuf>,
     /// Read the journal from this disk: an image, a block device, or IMAGE#SNAPSHOT.
     #[arg(short, long, value_name = "DISK")]
@@ -134,9 +134,12 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let path = arguments.output.as_deref();
     check_two_files(path, arguments.coverage.coverage.as_deref())?;
     let choice = Choice::of(arguments)?;
-    match &arguments.disk {
-        Some(disk) => of_disk(session, arguments, &choice, disk),
-        None => of_host(session, arguments, &choice),
+    match (&arguments.disk, &arguments.usnjrnl) {
+        (Some(disk), _) => of_disk(session, arguments, &choice, disk),
+        (None, Some(journal)) => of_host(session, arguments, &choice, journal),
+        (None, None) => Err(Failure::new(
+            "give a disk with --disk, or a file with the bytes of a journal with --usnjrnl; see --help",
+        )),
     }
 }
 
@@ -207,9 +210,13 @@ pub(crate) fn journals(guest: &Guest, path: Option<&Path>) -> Result<(Vec<Journa
     Ok((journals, coverage))
 }
 
-fn of_host(session: &Session, arguments: &Arguments, choice: &Choice) -> Result<Outcome, Failure> {
+fn of_host(
+    session: &Session,
+    arguments: &Arguments,
+    choice: &Choice,
+    location: &Path,
+) -> Result<Outcome, Failure> {
     let open = |path: &Path| HostFile::open(path).map_err(|error| Failure::new(error.to_string()));
-    let location = arguments.usnjrnl.as_deref().unwrap_or_else(|| Path::new(""));
     let journal = Arc::new(open(location)?);
     let mft = arguments.mft.as_deref().map(open).transpose()?.map(Arc::new);
     let evidence: Vec<&HostFile> = std::iter::once(&*journal).chain(mft.as_deref()).collect();
