@@ -74,6 +74,12 @@ pub fn json(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
     out.write_all(b"\"")
 }
 
+/// Appends text as the inside of a JSON string.
+pub(crate) fn json_inside(out: &mut Vec<u8>, text: &str) {
+    // A vector takes everything.
+    let _ = json_slowly(out, text);
+}
+
 fn json_slowly(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
     let bytes = text.as_bytes();
     let (mut done, mut at) = (0, 0);

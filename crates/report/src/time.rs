@@ -25,12 +25,13 @@ pub fn iso(time: Timestamp) -> String {
 }
 
 /// Appends the date and the time of day with a blank between them, in UTC, with six digits of the second's fraction
-/// where that is not zero: what the Python program printed. Further digits are cut off.
+/// where that is not zero: what the Python program printed. Further digits are cut off. A time that no year of four
+/// digits has is `@` and its Unix seconds.
 pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     let days = time.seconds().div_euclid(86_400);
     // Years of four digits.
     if !(-719_162..=2_932_896).contains(&days) {
-        return out.extend_from_slice(iso(time).as_bytes());
+        return out.extend_from_slice(format!("@{}.{:09}", time.seconds(), time.nanoseconds()).as_bytes());
     }
     let (year, month, day) = civil_from_days(days);
     let second = time.seconds().rem_euclid(86_400);

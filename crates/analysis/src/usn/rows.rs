@@ -71,7 +71,7 @@ struct Open {
     usn: i64,
     file: FileReference,
     parent: FileReference,
-    filetime: u64,
+    filetime: i64,
     name: Vec<u8>,
     reasons: u32,
     source: u32,
@@ -168,7 +168,7 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn tell(&mut self, open: &Open) -> io::Result<()> {
-        let time = Timestamp::from_filetime(open.filetime);
+        let time = Timestamp::from_signed_filetime(open.filetime);
         if !self.options.times.contains(time) {
             return Ok(());
         }

@@ -2,7 +2,7 @@ use super::layout::{ALIGNMENT, PAGE};
 use super::record::{Parsed, Record};
 
 /// Times between 1990 and 2100, as FILETIME: what lies outside is taken for chance.
-const TIMES: std::ops::Range<u64> = 122_756_256_000_000_000..157_468_320_000_000_000;
+const TIMES: std::ops::Range<i64> = 122_756_256_000_000_000..157_468_320_000_000_000;
 
 /// Looks for records in bytes that are no journal: free space, slack, memory. `start` is the position of the first
 /// byte, and what is found has offsets from there on. Only what looks like a record in every field is handed
@@ -35,7 +35,7 @@ fn may_begin(head: u64) -> bool {
 }
 
 fn is_certain(record: &Record<'_>) -> bool {
-    record.is_plausible()
+    record.is_certain()
         && record.usn.rem_euclid(8) == 0
         && record.file.parts().is_some_and(|(number, _)| number <= u64::from(u32::MAX))
         && record.parent.parts().is_some_and(|(number, _)| number <= u64::from(u32::MAX))

@@ -41,7 +41,7 @@ pub fn exercise(bytes: &dyn ReadAt) -> Met {
 
 fn look_at(record: &Record<'_>) {
     let _ = (record.file.parts(), record.parent.to_string());
-    let _ = FlagField::Reason.names(record.reasons).count();
+    let _ = FlagField::Reason.each(record.reasons).count();
     match &record.body {
         Body::Change(change) => drop((change.time(), change.name(), change.is_directory())),
         Body::Ranges(ranges) => drop(ranges.extents().collect::<Vec<_>>()),

@@ -86,6 +86,7 @@ const ATTRIBUTES: &[(u32, &str)] = &[
     (0x8_0000, "PINNED"),
     (0x10_0000, "UNPINNED"),
     (0x40_0000, "RECALL_ON_DATA_ACCESS"),
+    (0x2000_0000, "STRICTLY_SEQUENTIAL"),
 ];
 
 impl FlagField {
@@ -109,9 +110,25 @@ impl FlagField {
         }
     }
 
-    /// The names of the bits that are set, in the order of the bits.
-    pub fn names(self, bits: u32) -> impl Iterator<Item = &'static str> {
-        self.table().iter().filter(move |(bit, _)| bits & bit != 0).map(|(_, name)| *name)
+    /// The bits that are set, in their order, each with its name if it has one.
+    pub fn each(self, bits: u32) -> impl Iterator<Item = (u32, Option<&'static str>)> {
+        let mut table = self.table().iter();
+        let mut rest = bits;
+        let mut next = table.next();
+        std::iter::from_fn(move || {
+            let bit = rest & rest.wrapping_neg();
+            if bit == 0 {
+                return None;
+            }
+            rest &= !bit;
+            while let Some((known, name)) = next {
+                if *known >= bit {
+                    return Some((bit, (*known == bit).then_some(*name)));
+                }
+                next = table.next();
+            }
+            Some((bit, None))
+        })
     }
 
     /// The bits that are set and have no name.

@@ -7,9 +7,8 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 /// Records and pages begin at multiples of it.
 pub(super) const ALIGNMENT: usize = 8;
 /// `USN_PAGE_SIZE`: Windows lets no record pass such a page, and fills what is left of one with zeros.
+/// So this is also the longest record.
 pub(super) const PAGE: usize = 4096;
-/// Longest record that is taken for one: the longest name that its 16-bit length can claim, and some room.
-pub(super) const LONGEST: usize = 1 << 17;
 
 /// `USN_RECORD_COMMON_HEADER`.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]
@@ -29,8 +28,8 @@ pub(super) struct RawRecord<I> {
     pub file_reference_number: I,
     pub parent_file_reference_number: I,
     pub usn: I64,
-    /// FILETIME, UTC.
-    pub time_stamp: U64,
+    /// FILETIME, UTC, which is signed here.
+    pub time_stamp: I64,
     pub reason: U32,
     pub source_info: U32,
     pub security_id: U32,

@@ -2,7 +2,7 @@ use vminspect_bytes::{ReadError, Timestamp, push_wtf8, utf16le_units};
 use zerocopy::FromBytes;
 
 use super::flags::{ATTRIBUTE_DIRECTORY, FlagField};
-use super::layout::{ALIGNMENT, LONGEST, PAGE, RawExtent, RawHeader, RawV2, RawV3, RawV4};
+use super::layout::{ALIGNMENT, PAGE, RawExtent, RawHeader, RawV2, RawV3, RawV4};
 use super::reference::FileReference;
 
 /// A record of the journal.
@@ -43,13 +43,15 @@ pub enum Body<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
     /// When, in UTC, in 100 ns since 1601.
-    pub filetime: u64,
+    pub filetime: i64,
     /// Number of the file's security descriptor in `$Secure`, 0 where it is not told.
     pub security_id: u32,
     /// The file's attributes, bits of [`FlagField::Attributes`].
     pub attributes: u32,
     /// The file's name: UTF-16, little-endian.
     pub name: &'a [u8],
+    /// Whether the name is not empty and stands right behind the fixed part.
+    is_plain: bool,
 }
 
 /// Ranges of a file that were written.
@@ -57,7 +59,9 @@ pub struct Change<'a> {
 pub struct Ranges<'a> {
     /// How many more extents the following records of the file have.
     pub remaining: u32,
-    extents: &'a [RawExtent],
+    extents: &'a [u8],
+    /// Bytes from one extent to the next.
+    stride: usize,
 }
 
 /// A range of a file, in bytes.
@@ -72,8 +76,8 @@ pub struct RecordExtent {
 /// What stands where a record is expected.
 pub(super) enum Parsed<'a> {
     Record(Record<'a>),
-    /// The record goes on behind the bytes at hand.
-    Beyond,
+    /// The record has this many bytes, and goes on behind those at hand.
+    Beyond(u32),
     Bad(Flaw),
 }
 
@@ -89,6 +93,11 @@ pub(super) enum Flaw {
 }
 
 impl Flaw {
+    /// Whether the length of the record can be believed all the same.
+    pub(super) fn has_length(self) -> bool {
+        matches!(self, Self::Version(..) | Self::Name { .. } | Self::Extents { .. })
+    }
+
     pub(super) fn error(self, offset: u64) -> ReadError {
         let corrupt = || ReadError::corrupt("change journal record").at(offset);
         match self {
@@ -122,18 +131,19 @@ impl<'a> Record<'a> {
             2 => size_of::<RawV2>(),
             3 => size_of::<RawV3>(),
             4 => size_of::<RawV4>(),
-            _ => return Parsed::Bad(Flaw::Version(major, minor)),
+            _ => size_of::<RawHeader>(),
         };
         let claimed = header.record_length.get();
         let length = usize::try_from(claimed).unwrap_or(usize::MAX);
-        if length < least || length > LONGEST || !length.is_multiple_of(ALIGNMENT) {
+        if length < least || length > PAGE || !length.is_multiple_of(ALIGNMENT) {
             return Parsed::Bad(Flaw::Length(claimed));
         }
-        let Some(bytes) = bytes.get(..length) else { return Parsed::Beyond };
+        let Some(bytes) = bytes.get(..length) else { return Parsed::Beyond(claimed) };
         let parsed = match major {
             2 => Self::version_2(bytes, offset),
             3 => Self::version_3(bytes, offset),
-            _ => Self::version_4(bytes, offset),
+            4 => Self::version_4(bytes, offset),
+            _ => Err(Flaw::Version(major, minor)),
         };
         parsed.map_or_else(Parsed::Bad, Parsed::Record)
     }
@@ -156,6 +166,7 @@ impl<'a> Record<'a> {
                 security_id: raw.security_id.get(),
                 attributes: raw.file_attributes.get(),
                 name,
+                is_plain: !name.is_empty() && usize::from(raw.file_name_offset.get()) == size_of::<RawV2>(),
             }),
         })
     }
@@ -178,6 +189,7 @@ impl<'a> Record<'a> {
                 security_id: raw.security_id.get(),
                 attributes: raw.file_attributes.get(),
                 name,
+                is_plain: !name.is_empty() && usize::from(raw.file_name_offset.get()) == size_of::<RawV3>(),
             }),
         })
     }
@@ -185,12 +197,10 @@ impl<'a> Record<'a> {
     fn version_4(bytes: &'a [u8], offset: u64) -> Result<Self, Flaw> {
         let (raw, rest) = RawV4::ref_from_prefix(bytes).map_err(|_| Flaw::Remainder)?;
         let (count, size) = (raw.number_of_extents.get(), raw.extent_size.get());
-        let flaw = Flaw::Extents { count, size };
-        if count > 0 && usize::from(size) != size_of::<RawExtent>() {
-            return Err(flaw);
-        }
-        let (extents, _) =
-            <[RawExtent]>::ref_from_prefix_with_elems(rest, usize::from(count)).map_err(|_| flaw)?;
+        let stride = usize::from(size);
+        let extents = rest.get(..usize::from(count).saturating_mul(stride));
+        let extents = extents.filter(|_| count == 0 || stride >= size_of::<RawExtent>());
+        let extents = extents.ok_or(Flaw::Extents { count, size })?;
         Ok(Self {
             offset,
             length: raw.header.record_length.get(),
@@ -201,7 +211,11 @@ impl<'a> Record<'a> {
             usn: raw.usn.get(),
             reasons: raw.reason.get(),
             source: raw.source_info.get(),
-            body: Body::Ranges(Ranges { remaining: raw.remaining_extents.get(), extents }),
+            body: Body::Ranges(Ranges {
+                remaining: raw.remaining_extents.get(),
+                extents,
+                stride: stride.max(1),
+            }),
         })
     }
 
@@ -214,21 +228,22 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether the record is one by all that Windows would write, and not by chance: for where records are looked for.
-    pub(super) fn is_plausible(&self) -> bool {
-        let sound = self.minor_version == 0
+    /// Whether Windows could have written the record so: for where records are looked for after damage.
+    pub(super) fn is_plain(&self) -> bool {
+        self.minor_version == 0 && self.change().is_none_or(|change| change.is_plain)
+    }
+
+    /// Whether the record is one by every field, and not by chance: for where there need not be any.
+    pub(super) fn is_certain(&self) -> bool {
+        let sound = self.is_plain()
             && self.usn >= 0
             && self.reasons != 0
             && FlagField::Reason.unnamed(self.reasons) == 0
             && FlagField::Source.unnamed(self.source) == 0;
-        sound
-            && match &self.body {
-                Body::Change(change) => self.is_plausible_change(change),
-                Body::Ranges(_) => usize::try_from(self.length).is_ok_and(|length| length <= PAGE),
-            }
+        sound && self.change().is_some_and(|change| self.has_sound_name(change))
     }
 
-    fn is_plausible_change(&self, change: &Change<'_>) -> bool {
+    fn has_sound_name(&self, change: &Change<'_>) -> bool {
         let header = if self.major_version == 2 { size_of::<RawV2>() } else { size_of::<RawV3>() };
         let needed = header.saturating_add(change.name.len()).next_multiple_of(ALIGNMENT);
         // Windows counts the padding of a name to eight bytes, and some of its versions to a few more.
@@ -244,19 +259,15 @@ impl<'a> Record<'a> {
 fn name(bytes: &[u8], offset: u16, length: u16, header: usize) -> Result<&[u8], Flaw> {
     let start = usize::from(offset);
     let name = bytes.get(start..start.saturating_add(usize::from(length)));
-    // An empty name may have any place.
-    match name {
-        Some(name) if start >= header && name.len().is_multiple_of(2) => Ok(name),
-        None | Some(_) if length == 0 => Ok(&[]),
-        _ => Err(Flaw::Name { offset, length }),
-    }
+    let name = name.filter(|name| start >= header && name.len().is_multiple_of(2));
+    name.ok_or(Flaw::Name { offset, length })
 }
 
 impl Change<'_> {
     /// When, in UTC.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        Timestamp::from_filetime(self.filetime)
+        Timestamp::from_signed_filetime(self.filetime)
     }
 
     /// The file's name as WTF-8.
@@ -277,6 +288,9 @@ impl Change<'_> {
 impl Ranges<'_> {
     /// The ranges.
     pub fn extents(&self) -> impl ExactSizeIterator<Item = RecordExtent> {
-        self.extents.iter().map(|raw| RecordExtent { offset: raw.offset.get(), length: raw.length.get() })
+        self.extents.chunks_exact(self.stride).map(|bytes| match RawExtent::ref_from_prefix(bytes) {
+            Ok((raw, _)) => RecordExtent { offset: raw.offset.get(), length: raw.length.get() },
+            Err(_) => RecordExtent { offset: 0, length: 0 },
+        })
     }
 }

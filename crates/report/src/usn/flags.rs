@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use vminspect_artefact::usn::{FlagField, reason};
+use vminspect_artefact::usn::FlagField;
 
 use crate::JsonWriter;
 
@@ -19,72 +19,48 @@ pub(super) fn json<W: Write>(out: &mut JsonWriter<W>, field: FlagField, bits: u3
 
 /// The same without the blank.
 pub(super) fn json_names<W: Write>(out: &mut JsonWriter<W>, field: FlagField, bits: u32) -> io::Result<()> {
-    for (bit, name) in field.table() {
-        if bits & bit != 0 {
-            out.plain_string(if (field, *bit) == (FlagField::Reason, reason::CLOSE) {
-                "CLOSED"
-            } else {
-                name
-            })?;
+    for (bit, name) in field.each(bits) {
+        match name {
+            Some("CLOSE") if field == FlagField::Reason => out.plain_string("CLOSED")?,
+            Some(name) => out.plain_string(name)?,
+            None => out.string(&format!("{bit:#x}"))?,
         }
     }
-    match field.unnamed(bits) {
-        0 => Ok(()),
-        unnamed => out.string(&format!("{unnamed:#x}")),
-    }
+    Ok(())
 }
 
 /// The names as Microsoft has them in full, joined by `|`.
 pub(super) fn full(field: FlagField, bits: u32) -> String {
-    let mut text = String::new();
-    for name in field.names(bits) {
-        separate(&mut text);
+    joined(field, bits, |text, name| {
         text.push_str(field.prefix());
         text.push_str(name);
-    }
-    add_unnamed(&mut text, field, bits);
-    text
+    })
 }
 
 /// The names without what they all begin with, for people.
 pub(super) fn short(field: FlagField, bits: u32) -> String {
-    let mut text = String::new();
-    for name in field.names(bits) {
-        separate(&mut text);
-        text.push_str(name);
-    }
-    add_unnamed(&mut text, field, bits);
-    text
-}
-
-fn separate(text: &mut String) {
-    if !text.is_empty() {
-        text.push('|');
-    }
-}
-
-fn add_unnamed(text: &mut String, field: FlagField, bits: u32) {
-    let unnamed = field.unnamed(bits);
-    if unnamed != 0 {
-        separate(text);
-        let _ = write!(text, "{unnamed:#x}");
-    }
+    joined(field, bits, String::push_str)
 }
 
 /// The names in the spelling of `MFTECmd`: `RENAME_OLD_NAME` is `RenameOldName`.
 pub(super) fn mftecmd(field: FlagField, bits: u32) -> String {
+    joined(field, bits, |text, name| match name {
+        "READONLY" => text.push_str("ReadOnly"),
+        name => camel(text, name),
+    })
+}
+
+fn joined(field: FlagField, bits: u32, push: impl Fn(&mut String, &'static str)) -> String {
     let mut text = String::new();
-    for (bit, name) in field.table() {
-        if bits & bit == 0 {
-            continue;
+    for (bit, name) in field.each(bits) {
+        if !text.is_empty() {
+            text.push('|');
         }
-        separate(&mut text);
-        match (field, *bit) {
-            (FlagField::Attributes, 0x1) => text.push_str("ReadOnly"),
-            _ => camel(&mut text, name),
+        match name {
+            Some(name) => push(&mut text, name),
+            None => drop(write!(text, "{bit:#x}")),
         }
     }
-    add_unnamed(&mut text, field, bits);
     text
 }
 

@@ -81,7 +81,7 @@ pub(super) fn reference<W: Write>(
             out.number(sequence.into())
         }
         None => {
-            out.text_field(number_key, &format!("{:032x}", file.bits()))?;
+            out.text_field(number_key, &file.to_string())?;
             out.key(sequence_key)?;
             out.null()
         }
@@ -122,19 +122,19 @@ fn change_fields<W: Write>(out: &mut JsonWriter<W>, change: &Change<'_>) -> io::
     out.number(change.security_id.into())?;
     out.plain_key("file_attributes")?;
     flags::json(out, FlagField::Attributes, change.attributes)?;
-    name(out, "file_name", change.name)
-}
-
-/// A name of UTF-16, and its bytes where it is no Unicode.
-fn name<W: Write>(out: &mut JsonWriter<W>, key: &'static str, name: &[u8]) -> io::Result<()> {
-    out.plain_key(key)?;
+    out.plain_key("file_name")?;
     let mut exact = true;
-    out.string_by(|buffer| exact = escape::json_utf16(buffer, name))?;
+    out.string_by(|buffer| {
+        exact = escape::json_utf16(buffer, change.name);
+        if !exact {
+            escape::json_inside(buffer, &name_text(change.name).0);
+        }
+    })?;
     if exact {
         return Ok(());
     }
-    out.key(&format!("{key}_hex"))?;
-    out.hex(name)
+    out.plain_key("file_name_hex")?;
+    out.hex(change.name)
 }
 
 fn range_fields<W: Write>(out: &mut JsonWriter<W>, record: &Record<'_>) -> io::Result<()> {

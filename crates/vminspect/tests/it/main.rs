@@ -8,3 +8,5 @@ mod goldens;
 mod help;
 mod registry;
 mod tool;
+mod usn_history;
+mod usn_vectors;
