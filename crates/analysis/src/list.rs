@@ -117,7 +117,7 @@ impl Listing<'_> {
         let (files, problems) = deleted_files(self.filesystem, &namespace, self.options, self.progress);
         add_problems(self.guest.image(), problems, &mut summary.coverage);
         for file in files {
-            let record = match self.filesystem.record(file.file) {
+            let record = match self.filesystem.restored(file.file) {
                 Ok(record) => record,
                 Err(error) => {
                     let (image, family) = (self.guest.image(), error.family());

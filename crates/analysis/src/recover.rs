@@ -38,7 +38,7 @@ pub fn remains_of(filesystem: &dyn FileSystem, record: &Record, stream: Stream<'
 /// Writes what is left of a deleted file, or of a stream of it, into `into`, an empty file. What cannot be read, and
 /// what is in clusters that the filesystem gave to another file before it could be told which, is left as zeros.
 ///
-/// `record` is [`FileSystem::record`] of the file. A record that does not say where the content was, and for which
+/// `record` is [`FileSystem::restored`] of the file. A record that does not say where the content was, and for which
 /// nothing older is found, gives an empty file with an empty [`Remains`].
 ///
 /// # Errors

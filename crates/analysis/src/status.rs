@@ -127,7 +127,7 @@ pub fn status(guest: &Guest, located: Located, path: &[u8]) -> Result<FileStatus
     let (Some(volume), Some(filesystem)) = (volume, filesystem) else {
         return Err(Error::NotFound("a filesystem that can be read".to_owned()));
     };
-    let record = filesystem.record(located.file)?;
+    let record = filesystem.restored(located.file)?;
     let encoding = filesystem.name_encoding();
     let mut problems: Vec<String> = record.problems.iter().map(ToString::to_string).collect();
     let mut details = told(filesystem.details(&record), &mut problems);

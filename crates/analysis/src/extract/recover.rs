@@ -46,7 +46,7 @@ fn recover(
     located: Located,
     file: &DeletedFile,
 ) -> io::Result<()> {
-    let record = match filesystem.record(located.file) {
+    let record = match filesystem.restored(located.file) {
         Ok(record) => record,
         Err(error) => {
             let path = GuestPath::new(file.path.clone(), filesystem.name_encoding());

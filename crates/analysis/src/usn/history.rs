@@ -95,6 +95,15 @@ impl History {
         self.names.get(range.clone()).unwrap_or_default()
     }
 
+    /// The first position after `position` where something is missing.
+    pub(super) fn next_gap(&self, position: u64) -> u64 {
+        if self.gaps.len() >= MOST_GAPS && self.gaps.last().is_some_and(|last| position >= *last) {
+            return position;
+        }
+        let after = self.gaps.partition_point(|gap| *gap < position);
+        self.gaps.get(after).copied().unwrap_or(u64::MAX)
+    }
+
     /// Whether something is missing between two positions.
     pub(super) fn has_gap(&self, from: u64, to: u64) -> bool {
         if self.gaps.len() >= MOST_GAPS && self.gaps.last().is_some_and(|last| to > *last) {
@@ -102,12 +111,5 @@ impl History {
         }
         let after = self.gaps.partition_point(|gap| *gap < from);
         self.gaps.get(after).is_some_and(|gap| *gap < to)
-    }
-}
-
-impl Default for Fact {
-    fn default() -> Self {
-        let nobody = FileReference::from_low(0);
-        Self { first: 0, last: 0, parent: nobody, name: 0..0, begins: false, ends: false, deleted: false }
     }
 }

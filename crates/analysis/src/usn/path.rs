@@ -182,67 +182,47 @@ impl Paths {
         let facts = self.history.facts(directory);
         let index = facts.partition_point(|fact| fact.first <= position);
         let before = index.checked_sub(1).and_then(|index| facts.get(index));
+        if let Some(fact) = before.filter(|fact| position <= fact.last) {
+            return At { name: Ok(self.named(fact)), from: fact.first, to: fact.last };
+        }
         let after = facts.get(index);
         let end = after.map_or(u64::MAX, |after| after.first.saturating_sub(1));
-        match (before, after) {
-            (Some(fact), _) if position <= fact.last => {
-                At { name: Ok(self.named(fact)), from: fact.first, to: fact.last }
-            }
-            (Some(fact), after) => {
-                let name = self.name_between(directory, fact, after);
-                At { name, from: fact.last.saturating_add(1), to: end }
-            }
-            (None, after) => {
-                // Gaps divide the time before: what holds here may not hold earlier.
-                At { name: self.name_before(directory, after, position), from: position, to: end }
-            }
-        }
+        // A name holds until the next rename is noted, and held since the last one was: either says what it was here,
+        // unless records are missing in between.
+        let since = before.filter(|fact| !fact.ends && !self.history.has_gap(fact.last, position));
+        let since = since.map(|fact| self.named(fact));
+        let until = match after {
+            Some(fact) => (!fact.begins).then(|| self.named(fact)),
+            None => self.state.directory(directory).map(|now| (now.parent, &*now.name)),
+        };
+        let until = until.filter(|_| !self.history.has_gap(position, end));
+        let (name, to) = match (since, until) {
+            (Some(since), Some(until)) if since != until => (Err(PathProblem::Contradiction(directory)), end),
+            (_, Some(name)) => (Ok(name), end),
+            (Some(name), None) => (Ok(name), end.min(self.history.next_gap(position))),
+            (None, None) => (Err(self.why_unknown(directory, position, before, after)), position),
+        };
+        At { name, from: position, to }
     }
 
     fn named(&self, fact: &Fact) -> (FileReference, &[u8]) {
         (fact.parent, self.history.name(&fact.name))
     }
 
-    /// The name after the last record of one fact and before the first of another.
-    fn name_between(
+    fn why_unknown(
         &self,
         directory: FileReference,
-        fact: &Fact,
-        after: Option<&Fact>,
-    ) -> Result<(FileReference, &[u8]), PathProblem> {
-        let name = self.named(fact);
-        match after {
-            // Two facts in a row differ, and so something is missing but for the end of the first and the beginning of
-            // the second, which no record should come between.
-            Some(_) => Err(PathProblem::Unclear(directory)),
-            None if fact.ends => Err(PathProblem::Unclear(directory)),
-            None if fact.deleted => Ok(name),
-            None if self.history.has_gap(fact.last, u64::MAX) => match self.state.directory(directory) {
-                Some(now) if (now.parent, &*now.name) == name => Ok(name),
-                _ => Err(PathProblem::Gap(directory)),
-            },
-            None => match self.state.directory(directory) {
-                Some(now) if (now.parent, &*now.name) != name => Err(PathProblem::Contradiction(directory)),
-                _ => Ok(name),
-            },
-        }
-    }
-
-    /// The name before all facts of a directory, at `position`.
-    fn name_before(
-        &self,
-        directory: FileReference,
-        first: Option<&Fact>,
         position: u64,
-    ) -> Result<(FileReference, &[u8]), PathProblem> {
-        let end = first.map_or(u64::MAX, |fact| fact.first);
-        let has_gap = self.history.has_gap(position, end);
-        match (first, self.state.directory(directory)) {
-            (Some(fact), _) if fact.begins => Err(PathProblem::OlderName(directory)),
-            (None, None) => Err(PathProblem::Reused(directory)),
-            _ if has_gap => Err(PathProblem::Gap(directory)),
-            (Some(fact), _) => Ok(self.named(fact)),
-            (None, Some(now)) => Ok((now.parent, &now.name)),
+        before: Option<&Fact>,
+        after: Option<&Fact>,
+    ) -> PathProblem {
+        let start = before.map_or(position, |fact| fact.last);
+        let end = after.map_or(u64::MAX, |fact| fact.first);
+        match (before, after) {
+            (None, None) if self.state.directory(directory).is_none() => PathProblem::Reused(directory),
+            (None, Some(fact)) if fact.begins => PathProblem::OlderName(directory),
+            _ if self.history.has_gap(start, end) => PathProblem::Gap(directory),
+            _ => PathProblem::Unclear(directory),
         }
     }
 }

@@ -17,6 +17,9 @@ use super::path::Paths;
 /// Problems of the MFT that are told one by one.
 const MOST_PROBLEMS: usize = 100;
 
+/// `USN_PAGE_SIZE`.
+const PAGE: u64 = 4096;
+
 const CREATED: u8 = 1;
 const DELETED: u8 = 2;
 
@@ -27,8 +30,8 @@ struct Survey {
     /// Records of the MFT that are named.
     mentioned: HashSet<u32>,
     lives: HashMap<FileReference, u8>,
-    /// Where records are missing, until the next one is met.
-    gap: Option<u64>,
+    /// Where the last record ended.
+    end: Option<u64>,
     lowest_valid: Option<i64>,
 }
 
@@ -43,10 +46,17 @@ impl Lives {
 }
 
 impl Survey {
-    fn add(&mut self, record: &Record<'_>) {
-        if let Some(gap) = self.gap.take() {
-            self.history.add_gap(gap, record.offset.saturating_sub(gap));
+    /// A record follows the one before it, or begins the next page. Otherwise something is missing, be it damaged or
+    /// overwritten with zeros.
+    fn look_for_gap(&mut self, record: &Record<'_>) {
+        let end = self.end.replace(record.offset.saturating_add(record.length.into()));
+        if let Some(end) = end.filter(|end| ![*end, end.next_multiple_of(PAGE)].contains(&record.offset)) {
+            self.history.add_gap(end, record.offset.saturating_sub(end));
         }
+    }
+
+    fn add(&mut self, record: &Record<'_>) {
+        self.look_for_gap(record);
         let Some(change) = record.change() else { return };
         if record.usn >= self.lowest_valid.unwrap_or(i64::MAX) {
             // What came before belongs to an earlier journal, and nothing tells what happened until this one.
@@ -104,7 +114,7 @@ impl JournalSource {
     /// Reads the journal and the MFT for what rows depend on.
     pub(super) fn survey(&self) -> (Paths, Lives, Vec<Error>) {
         let mut survey = Survey { mentioned: HashSet::new(), ..Survey::default() };
-        let mut is_first = true;
+        let (mut is_first, mut damage_at_end) = (true, None);
         Journal::new(&*self.bytes).visit(|record| {
             match record {
                 Ok(record) => {
@@ -112,13 +122,14 @@ impl JournalSource {
                         survey.lowest_valid = self.lowest_valid_usn.filter(|lowest| record.usn < *lowest);
                     }
                     survey.add(&record);
+                    damage_at_end = None;
                 }
-                Err(error) => survey.gap = survey.gap.or(error.offset()),
+                Err(error) => damage_at_end = damage_at_end.or(error.offset()),
             }
             ControlFlow::Continue(())
         });
-        if let Some(gap) = survey.gap {
-            survey.history.add_gap(gap, self.bytes.len().saturating_sub(gap));
+        if let Some(damage) = damage_at_end {
+            survey.history.add_gap(damage, self.bytes.len().saturating_sub(damage));
         }
         survey.history.finish();
         let state = self.mft.as_ref().map(|mft| MftState::read(mft, &survey.mentioned));

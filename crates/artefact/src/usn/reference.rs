@@ -45,12 +45,12 @@ impl FileReference {
 /// The part of a reference that is the record's number.
 const RECORD: u64 = 0xffff_ffff_ffff;
 
-/// `record-sequence`, or `0x` and 32 hexadecimal digits.
+/// `record-sequence`, or 32 hexadecimal digits.
 impl fmt::Display for FileReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.parts() {
             Some((record, sequence)) => write!(f, "{record}-{sequence}"),
-            None => write!(f, "{:#034x}", self.bits()),
+            None => write!(f, "{:032x}", self.bits()),
         }
     }
 }
