@@ -23,6 +23,7 @@ pub(super) struct MftState {
 pub(super) struct Name {
     pub(super) parent: FileReference,
     pub(super) name: Box<[u8]>,
+    is_short: bool,
 }
 
 /// A record of the MFT, as far as it matters for the journal.
@@ -83,7 +84,12 @@ impl MftState {
             file.size = size;
         }
         if let Some(name) = extension.name {
-            self.directories.entry(FileReference::new(u64::from(base.0), base.1)).or_insert(name);
+            let directory = FileReference::new(u64::from(base.0), base.1);
+            let known = self.directories.entry(directory).or_insert_with(|| name.clone());
+            // The long name may stand in another record than the short one.
+            if known.is_short {
+                *known = name;
+            }
         }
     }
 
@@ -103,8 +109,7 @@ impl MftState {
         let id = FileId(u64::from(record) | u64::from(state.sequence) << 32);
         if state.in_use && state.sequence == sequence {
             FileNow::Allocated { id, size: state.size, is_directory: state.is_directory }
-        } else if !state.in_use && (state.sequence == sequence || state.sequence.wrapping_sub(1) == sequence)
-        {
+        } else if !state.in_use && [state.sequence, sequence_before(state.sequence)].contains(&sequence) {
             FileNow::Deleted { id, size: state.size }
         } else {
             FileNow::Gone
@@ -153,15 +158,21 @@ impl Part {
         let reference = |sequence| FileReference::new(u64::from(entry.number()), sequence);
         if !entry.is_in_use() {
             // Deleting a file counts the sequence number up.
-            self.directories.push((reference(entry.sequence().wrapping_sub(1)), name.clone()));
+            self.directories.push((reference(sequence_before(entry.sequence())), name.clone()));
         }
         self.directories.push((reference(entry.sequence()), name));
     }
+}
+
+/// The sequence number that a record had before it was freed: numbers go from 1 to 0xffff.
+fn sequence_before(sequence: u16) -> u16 {
+    sequence.checked_sub(1).filter(|before| *before > 0).unwrap_or(u16::MAX)
 }
 
 /// The name of a file that is not its short one.
 fn name(entry: &MftEntry<'_>) -> Option<Name> {
     let name = entry.names.iter().find(|name| !name.is_short()).or(entry.names.first())?;
     let (record, sequence) = name.parent()?;
-    Some(Name { parent: FileReference::new(u64::from(record), sequence), name: name.name().into() })
+    let parent = FileReference::new(u64::from(record), sequence);
+    Some(Name { parent, name: name.name().into(), is_short: name.is_short() })
 }

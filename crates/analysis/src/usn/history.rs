@@ -21,7 +21,7 @@ pub(super) struct History {
     names: Vec<u8>,
     /// By directory, in the order of the journal.
     of: HashMap<FileReference, SmallVec<[Fact; 1]>>,
-    /// Where something is missing: ascending positions.
+    /// Where something is missing: ascending positions. A record at such a position comes after what is missing.
     gaps: Vec<u64>,
 }
 
@@ -51,10 +51,14 @@ impl History {
         let start = self.names.len();
         push_wtf8(utf16le_units(change.name), &mut self.names);
         let has = |bit: u32| record.reasons & bit != 0;
-        let facts = self.of.entry(record.file).or_default();
         let ends = has(reason::RENAME_OLD_NAME);
         let deleted = has(reason::FILE_DELETE);
+        // Behind a gap the same name may have been given anew.
+        let last = self.facts(record.file).last().map(|last| last.last);
+        let goes_on = last.is_some_and(|last| !self.has_gap(last, record.offset));
+        let facts = self.of.entry(record.file).or_default();
         if let Some(last) = facts.last_mut()
+            && goes_on
             && !last.ends
             && last.parent == record.parent
             && self.names.get(last.name.clone()) == self.names.get(start..)
@@ -74,7 +78,7 @@ impl History {
         });
     }
 
-    /// Notes that the journal has no records from `position` on for `length` bytes, where it should have some.
+    /// Notes that `length` bytes of records are missing before `position`, and after the records that were added so far.
     pub(super) fn add_gap(&mut self, position: u64, length: u64) {
         if length >= SHORTEST_GAP && self.gaps.len() < MOST_GAPS {
             self.gaps.push(position);
@@ -95,21 +99,21 @@ impl History {
         self.names.get(range.clone()).unwrap_or_default()
     }
 
-    /// The first position after `position` where something is missing.
-    pub(super) fn next_gap(&self, position: u64) -> u64 {
+    /// The last position from `position` on before which nothing is missing.
+    pub(super) fn until_gap(&self, position: u64) -> u64 {
         if self.gaps.len() >= MOST_GAPS && self.gaps.last().is_some_and(|last| position >= *last) {
             return position;
         }
-        let after = self.gaps.partition_point(|gap| *gap < position);
-        self.gaps.get(after).copied().unwrap_or(u64::MAX)
+        let after = self.gaps.partition_point(|gap| *gap <= position);
+        self.gaps.get(after).map_or(u64::MAX, |gap| gap.saturating_sub(1))
     }
 
-    /// Whether something is missing between two positions.
+    /// Whether something is missing between a record at `from` and one at `to`.
     pub(super) fn has_gap(&self, from: u64, to: u64) -> bool {
         if self.gaps.len() >= MOST_GAPS && self.gaps.last().is_some_and(|last| to > *last) {
             return true;
         }
-        let after = self.gaps.partition_point(|gap| *gap < from);
-        self.gaps.get(after).is_some_and(|gap| *gap < to)
+        let after = self.gaps.partition_point(|gap| *gap <= from);
+        self.gaps.get(after).is_some_and(|gap| *gap <= to)
     }
 }

@@ -14,8 +14,8 @@ const MOST_PARENTS: usize = 512;
 const LONGEST_PATH: usize = 1 << 16;
 /// Paths that are remembered.
 const MOST_KNOWN: usize = 1 << 16;
-/// Record of the root directory.
-const ROOT: u64 = 5;
+/// Record and sequence number of the root directory.
+const ROOT: (u64, u16) = (5, 5);
 
 /// Why a path is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,7 +79,7 @@ pub struct ResolvedPath {
 }
 
 fn is_root(file: FileReference) -> bool {
-    file.parts().is_some_and(|(record, _)| record == ROOT)
+    file.parts() == Some(ROOT)
 }
 
 /// Tells where directories were, by rewinding from the MFT through the journal.
@@ -195,11 +195,12 @@ impl Paths {
             Some(fact) => (!fact.begins).then(|| self.named(fact)),
             None => self.state.directory(directory).map(|now| (now.parent, &*now.name)),
         };
-        let until = until.filter(|_| !self.history.has_gap(position, end));
+        let next = after.map_or(u64::MAX, |after| after.first);
+        let until = until.filter(|_| !self.history.has_gap(position, next));
         let (name, to) = match (since, until) {
             (Some(since), Some(until)) if since != until => (Err(PathProblem::Contradiction(directory)), end),
             (_, Some(name)) => (Ok(name), end),
-            (Some(name), None) => (Ok(name), end.min(self.history.next_gap(position))),
+            (Some(name), None) => (Ok(name), end.min(self.history.until_gap(position))),
             (None, None) => (Err(self.why_unknown(directory, position, before, after)), position),
         };
         At { name, from: position, to }

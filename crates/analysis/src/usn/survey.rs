@@ -18,7 +18,7 @@ use super::path::Paths;
 const MOST_PROBLEMS: usize = 100;
 
 /// `USN_PAGE_SIZE`.
-const PAGE: u64 = 4096;
+const PAGE: i64 = 4096;
 
 const CREATED: u8 = 1;
 const DELETED: u8 = 2;
@@ -31,7 +31,9 @@ struct Survey {
     mentioned: HashSet<u32>,
     lives: HashMap<FileReference, u8>,
     /// Where the last record ended.
-    end: Option<u64>,
+    end: Option<End>,
+    /// Where damage begins behind it.
+    damage: Option<u64>,
     lowest_valid: Option<i64>,
 }
 
@@ -45,14 +47,44 @@ impl Lives {
     }
 }
 
-impl Survey {
-    /// A record follows the one before it, or begins the next page. Otherwise something is missing, be it damaged or
-    /// overwritten with zeros.
-    fn look_for_gap(&mut self, record: &Record<'_>) {
-        let end = self.end.replace(record.offset.saturating_add(record.length.into()));
-        if let Some(end) = end.filter(|end| ![*end, end.next_multiple_of(PAGE)].contains(&record.offset)) {
-            self.history.add_gap(end, record.offset.saturating_sub(end));
+/// Where a record ended.
+struct End {
+    usn: i64,
+    position: u64,
+}
+
+impl End {
+    fn of(record: &Record<'_>) -> Self {
+        let length = record.length;
+        Self {
+            usn: record.usn.saturating_add(length.into()),
+            position: record.offset.saturating_add(length.into()),
         }
+    }
+
+    /// Bytes of records that are missing before the next record. That follows at once, or, if it does not fit into what
+    /// is left of the page, begins the next page; be the bytes damaged, overwritten with zeros, or cut out.
+    fn missing(&self, next: &Record<'_>) -> u64 {
+        let Ok(skipped) = u64::try_from(next.usn.saturating_sub(self.usn)) else { return u64::MAX };
+        let is_padding = next.usn.rem_euclid(PAGE) == 0 && skipped < u64::from(next.length);
+        if is_padding { 0 } else { skipped }
+    }
+}
+
+impl Survey {
+    fn look_for_gap(&mut self, record: &Record<'_>) {
+        let missing = self.end.as_ref().map_or(0, |end| end.missing(record));
+        let damaged = self.damage.take().map_or(0, |damage| record.offset.saturating_sub(damage));
+        self.history.add_gap(record.offset, missing.max(damaged));
+        self.end = Some(End::of(record));
+    }
+
+    /// No records are missing at the end if it is where the last one ended, or in the same page.
+    fn look_for_gap_at_end(&mut self, length: u64) {
+        let end = self.end.as_ref().map_or(0, |end| end.position);
+        let damaged = self.damage.map_or(0, |damage| length.saturating_sub(damage));
+        let zeros = if length > end.saturating_add(PAGE.unsigned_abs()) { u64::MAX } else { 0 };
+        self.history.add_gap(length.max(end), damaged.max(zeros));
     }
 
     fn add(&mut self, record: &Record<'_>) {
@@ -114,7 +146,7 @@ impl JournalSource {
     /// Reads the journal and the MFT for what rows depend on.
     pub(super) fn survey(&self) -> (Paths, Lives, Vec<Error>) {
         let mut survey = Survey { mentioned: HashSet::new(), ..Survey::default() };
-        let (mut is_first, mut damage_at_end) = (true, None);
+        let mut is_first = true;
         Journal::new(&*self.bytes).visit(|record| {
             match record {
                 Ok(record) => {
@@ -122,15 +154,12 @@ impl JournalSource {
                         survey.lowest_valid = self.lowest_valid_usn.filter(|lowest| record.usn < *lowest);
                     }
                     survey.add(&record);
-                    damage_at_end = None;
                 }
-                Err(error) => damage_at_end = damage_at_end.or(error.offset()),
+                Err(error) => survey.damage = survey.damage.or(error.offset()),
             }
             ControlFlow::Continue(())
         });
-        if let Some(damage) = damage_at_end {
-            survey.history.add_gap(damage, self.bytes.len().saturating_sub(damage));
-        }
+        survey.look_for_gap_at_end(self.bytes.len());
         survey.history.finish();
         let state = self.mft.as_ref().map(|mft| MftState::read(mft, &survey.mentioned));
         let (mut state, mut problems) = match state {
