@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use rayon::prelude::*;
-use vminspect_filesystem::{Allocation, FileId, FileKind, FileSystem, LinkName, Record};
+use vminspect_bytes::ReadError;
+use vminspect_filesystem::{
+    Allocation, FileId, FileKind, FileSystem, LinkName, Record, Remains as Remaining, Stream,
+};
 
+use crate::claims::{Claims, Gathered};
 use crate::finding::Deletion;
 use crate::part::TableMemory;
+use crate::recover::remains_of;
 use crate::tree::Tree;
 use crate::walk::{Namespace, Problems, walk_one};
 use crate::{Options, Progress};
@@ -31,7 +36,7 @@ pub(crate) fn deleted_files(
     namespace: &Namespace,
     options: &Options,
     progress: &dyn Progress,
-) -> (Vec<DeletedFile>, Problems) {
+) -> (DeletedFiles, Problems) {
     let scan = filesystem.scan(None, true);
     let found: Vec<(Vec<Remains>, Problems)> = scan
         .units
@@ -76,7 +81,35 @@ pub(crate) fn deleted_files(
         nameless.name(filesystem, namespace, options, progress, &mut files, &mut problems);
     }
     files.sort_by(|x, y| (&x.path, x.file).cmp(&(&y.path, y.file)));
-    (files, problems)
+    let mut gathered = Gathered::default();
+    for record in files.iter().filter_map(|file| filesystem.restored(file.file).ok()) {
+        gathered.add(&record);
+    }
+    if gathered.untold > 0 {
+        let found = format!("{} runs more than are compared with one another", gathered.untold);
+        problems.push((namespace.root(), ReadError::unsupported("deleted files").found(found).into()));
+    }
+    (DeletedFiles { files, claims: gathered.finish() }, problems)
+}
+
+/// The deleted files of a filesystem.
+pub(crate) struct DeletedFiles {
+    pub(crate) files: Vec<DeletedFile>,
+    claims: Claims,
+}
+
+impl DeletedFiles {
+    /// How much is left of one of them, or of a stream of it.
+    pub(crate) fn remains(&self, filesystem: &dyn FileSystem, record: &Record, stream: Stream<'_>) -> Remaining {
+        let mut remains = remains_of(filesystem, record, stream);
+        let named = match stream {
+            Stream::Named(name) => record.streams.iter().find(|stream| stream.name == name),
+            Stream::Data | Stream::Stored => None,
+        };
+        let content = named.map_or(&record.content, |stream| &stream.content);
+        self.claims.apply(record, content, &mut remains);
+        remains
+    }
 }
 
 /// What there is of a deleted regular file or directory.

@@ -1,6 +1,7 @@
 //! Evidence to findings: listing, comparison, extraction.
 
 mod batch;
+mod claims;
 mod compare;
 mod compare_volume;
 mod content;

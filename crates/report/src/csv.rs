@@ -13,7 +13,7 @@ use crate::report::{Changes, ListingReport};
 use crate::{escape, event_log, json, value};
 
 const LISTING: &str = "path,path_hex,size,type,sha1,sha256,md5,blake3,orphan,stream,deleted,\
-recovery,free,reused,unknown,lost,recovered_from,transaction,problem,zone_id,referrer_url,host_url";
+recovery,free,shared,reused,unknown,lost,recovered_from,transaction,problem,zone_id,referrer_url,host_url";
 
 const COMPARISON: &str = "finding,path,path_hex,original_path,original_path_hex,evidence,kind,original_kind,\
 size,original_size,type,original_type,sha1,original_sha1,sha256,original_sha256,md5,original_md5,blake3,\
@@ -239,11 +239,13 @@ pub fn comparison<W: Write>(mut out: W, comparison: &Comparison, changes: Change
     out.flush()
 }
 
-/// How much is left of a deleted file, in seven columns.
+/// How much is left of a deleted file, in eight columns.
 fn recovery<W: Write>(line: &mut Line<'_, W>, remains: Option<&Remains>) -> io::Result<()> {
     line.field(remains.map_or("", Remains::verdict))?;
     let number = |part: fn(&Remains) -> u64| remains.map_or_else(String::new, |each| part(each).to_string());
     line.field(&number(|each| each.free))?;
+    let shared = remains.and_then(|each| each.shared);
+    line.field(&shared.map_or_else(String::new, |shared| shared.to_string()))?;
     line.field(&number(|each| each.reused))?;
     line.field(&number(|each| each.unknown))?;
     line.field(&number(|each| each.lost))?;
