@@ -112,7 +112,9 @@ impl Scan<'_> {
                 }
             }
         }
-        self.going_on(&mut done, header);
+        if header.is_dirty() || !header.records_checksum_holds {
+            self.going_on(&mut done, header);
+        }
         self.carve(done, self.length());
         self.check_last(header);
     }
@@ -129,7 +131,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Records that follow the last one that the header names, with the next ids: they were written after the header.
+    /// Records that follow the last one that the header names, with the next ids: they were written after the header,
+    /// where that does not fit the records.
     fn going_on(&mut self, done: &mut u32, header: &ChunkHeader) {
         while let Some(last) = self.chunk.records.last().copied() {
             let is_last = last.id >= header.ids.1 && last.end() == *done && !last.recovered;

@@ -20,21 +20,24 @@ fn libevtx(line: &str) -> Option<usize> {
 
 /// Logs of which libevtx counts other records as the log's own, and ours: it counts what it could not place in the
 /// order of ids among those it recovers.
-const OTHERWISE: &[(&str, usize)] = &[];
+const OTHERWISE: &[(&str, usize)] = &[("TerminalServices-RemoteConnectionManager%4Operational.evtx", 1795)];
 
 #[test]
 fn logs_have_the_records_that_libevtx_finds() {
     let Some(corpus) = corpus() else { return };
     let manifest = std::fs::read_to_string(corpus.join("MANIFEST.tsv")).expect("a manifest");
-    let mut count = 0;
+    let (mut count, mut differing) = (0, Vec::new());
     for line in manifest.lines().filter(|line| line.starts_with("evtx/")) {
         let name = line.split('\t').next().expect("a name");
         let Some(expected) = libevtx(line) else { continue };
         let other = OTHERWISE.iter().find(|(end, _)| name.ends_with(end));
         let expected = other.map_or(expected, |(_, count)| *count);
         let (records, problems) = read(&std::fs::read(corpus.join(name)).expect(name), Form::Xml, false);
-        assert_eq!(records.len(), expected, "{name}: {problems:?}");
+        if records.len() != expected {
+            differing.push(format!("{name}: {} instead of {expected}: {problems:?}", records.len()));
+        }
         count += 1;
     }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert!(count >= 100, "{count}");
 }
