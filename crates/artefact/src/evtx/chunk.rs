@@ -102,17 +102,37 @@ impl Scan<'_> {
                     if next.is_some() || !self.is_blank(at) {
                         self.chunk.problems.push(error);
                     }
-                    let Some(next) = next else { break };
+                    let torn = Record::at(self.bytes, at, self.chunk.offset).ok();
+                    let Some(next) = next else {
+                        done = done.max(self.torn(torn, end));
+                        break;
+                    };
+                    done = done.max(self.torn(torn, next));
                     at = next;
                 }
             }
         }
-        self.going_on(&mut done, header);
+        if header.is_dirty() || !header.records_checksum_holds {
+            self.going_on(&mut done, header);
+        }
         self.carve(done, self.length());
         self.check_last(header);
     }
 
-    /// Records that follow the last one that the header names, with the next ids: they were written after the header.
+    /// A record that was not written to its end, or whose size is wrong, can tell something still. Returns where the
+    /// search for remains goes on.
+    fn torn(&mut self, record: Option<Record>, until: u32) -> u32 {
+        match record.filter(|record| self.recover && record.end() <= until && PLAUSIBLE.contains(&record.written)) {
+            Some(record) => {
+                self.chunk.records.push(Record { recovered: true, ..record });
+                record.end()
+            }
+            None => 0,
+        }
+    }
+
+    /// Records that follow the last one that the header names, with the next ids: they were written after the header,
+    /// where that does not fit the records.
     fn going_on(&mut self, done: &mut u32, header: &ChunkHeader) {
         while let Some(last) = self.chunk.records.last().copied() {
             let is_last = last.id >= header.ids.1 && last.end() == *done && !last.recovered;
