@@ -118,7 +118,9 @@ impl Line<'_> {
         let metadata = &self.row.record.metadata;
         let kind = kind_letter(metadata.kind, self.is_ntfs);
         let mode = if self.is_ntfs || self.is_fat { mode_of(metadata.flags, self.is_fat) } else { metadata.mode };
-        out.extend_from_slice(&[kind, b'/', kind]);
+        // A socket has another letter as a record than as a name.
+        let of_record = if kind == b's' { b'h' } else { kind };
+        out.extend_from_slice(&[kind, b'/', of_record]);
         for (shift, special, set, unset) in [(6, 0o4000, b's', b'S'), (3, 0o2000, b's', b'S'), (0, 0o1000, b't', b'T')] {
             let bits = mode >> shift;
             out.push(if bits & 4 != 0 { b'r' } else { b'-' });
