@@ -100,7 +100,12 @@ pub(crate) struct DeletedFiles {
 
 impl DeletedFiles {
     /// How much is left of one of them, or of a stream of it.
-    pub(crate) fn remains(&self, filesystem: &dyn FileSystem, record: &Record, stream: Stream<'_>) -> Remaining {
+    pub(crate) fn remains(
+        &self,
+        filesystem: &dyn FileSystem,
+        record: &Record,
+        stream: Stream<'_>,
+    ) -> Remaining {
         let mut remains = remains_of(filesystem, record, stream);
         let named = match stream {
             Stream::Named(name) => record.streams.iter().find(|stream| stream.name == name),

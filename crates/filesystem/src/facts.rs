@@ -1,7 +1,5 @@
 //! What a record says besides its file's metadata, for those who tell what happened when.
 
-use smallvec::SmallVec;
-
 use crate::Error;
 use crate::{FileId, Record, Result, ScanUnit, Times};
 
@@ -9,9 +7,9 @@ use crate::{FileId, Record, Result, ScanUnit, Times};
 #[derive(Clone, Debug, Default)]
 pub struct RecordFacts {
     /// Its `$FILE_NAME`s, short ones included, in the order in which the records have them.
-    pub names: SmallVec<[RecordName; 2]>,
+    pub names: Vec<RecordName>,
     /// Its attributes that hold content, names or the root of an index, in stored order.
-    pub attributes: SmallVec<[StoredAttribute; 4]>,
+    pub attributes: Vec<StoredAttribute>,
     /// Sequence number of its last change in the log of the filesystem.
     pub log_sequence: u64,
     /// Links as the record counts them: names, short second ones included.

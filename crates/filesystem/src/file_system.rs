@@ -259,6 +259,14 @@ pub trait FileSystem: Send + Sync {
     /// As [`FileSystem::entries`].
     fn deleted_entries(&self, directory: FileId) -> Result<Entries<'_>>;
 
+    /// The same, for a record that is at hand.
+    ///
+    /// # Errors
+    /// As [`FileSystem::entries`].
+    fn deleted_entries_of(&self, directory: &Record) -> Result<Entries<'_>> {
+        self.deleted_entries(directory.metadata.id)
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

@@ -98,6 +98,12 @@ pub struct FileRow<'a> {
 }
 
 impl FileRow<'_> {
+    /// The same file at another path.
+    #[must_use]
+    pub fn at<'b>(&'b self, path: &'b [u8]) -> FileRow<'b> {
+        FileRow { path, ..*self }
+    }
+
     /// Its times.
     #[must_use]
     pub fn times(&self) -> Times {

@@ -7,7 +7,7 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use rayon::prelude::*;
 use vminspect_bytes::Timestamp;
 use vminspect_filesystem::{
-    Allocation, Error, FactsScan, FileId, FileKind, FileSystem, Metadata, Record, RecordFacts, ScanUnit,
+    Allocation, Error, FactsScan, FileId, FileKind, FileSystem, Record, RecordFacts, ScanUnit,
 };
 use vminspect_guest::{Coverage, Guest, GuestVolume};
 
@@ -199,7 +199,7 @@ impl Context<'_> {
                 is_first = false;
             }
             if record.metadata.kind == FileKind::Directory {
-                self.slots(&record.metadata, paths, &mut found);
+                self.slots(&record, paths, &mut found);
             }
         });
         found
@@ -237,13 +237,14 @@ impl Context<'_> {
     }
 
     /// The names that a directory held once.
-    fn slots(&self, directory: &Metadata, paths: &PathTable<'_>, found: &mut Unit) {
-        let Ok(entries) = self.filesystem.deleted_entries(directory.id) else { return };
+    fn slots(&self, record: &Record, paths: &PathTable<'_>, found: &mut Unit) {
+        let directory = record.metadata.id;
+        let Ok(entries) = self.filesystem.deleted_entries_of(record) else { return };
         let mut base = None;
         // What is wrong with the rest of the directory, the tree tells.
         for entry in entries.flatten() {
-            let Some(base) = base.get_or_insert_with(|| paths.directory(directory.id)) else { return };
-            let Some(state) = self.state_of_slot(directory.id, &entry.name, entry.id) else { continue };
+            let Some(base) = base.get_or_insert_with(|| paths.directory(directory)) else { return };
+            let Some(state) = self.state_of_slot(directory, &entry.name, entry.id) else { continue };
             let Ok(record) = self.filesystem.record(entry.id) else { continue };
             if state != State::Reallocated {
                 found.named.push(entry.id);

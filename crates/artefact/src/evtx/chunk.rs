@@ -122,7 +122,9 @@ impl Scan<'_> {
     /// A record that was not written to its end, or whose size is wrong, can tell something still. Returns where the
     /// search for remains goes on.
     fn torn(&mut self, record: Option<Record>, until: u32) -> u32 {
-        match record.filter(|record| self.recover && record.end() <= until && PLAUSIBLE.contains(&record.written)) {
+        match record
+            .filter(|record| self.recover && record.end() <= until && PLAUSIBLE.contains(&record.written))
+        {
             Some(record) => {
                 self.chunk.records.push(Record { recovered: true, ..record });
                 record.end()

@@ -7,7 +7,7 @@ use vminspect_bytes::{ByteRange, Memory, RangeSet, ReadAt, ReadAtExt};
 use super::address::RecordNumber;
 use super::address::{FileKey, Reference};
 use super::compression::wof::STREAM_NAME;
-use super::directory::{DirectoryEntries, deleted_entries};
+use super::directory::{DirectoryEntries, deleted_entries, may_have_deleted};
 use super::extended_attribute;
 use super::file::File;
 use super::file_name::FileName;
@@ -182,6 +182,15 @@ impl FileSystem for Ntfs {
         let reference = FileKey::new(directory).reference;
         let found = self.with_file(reference, |file| deleted_entries(self, file))?;
         Ok(Box::new(found.into_iter()))
+    }
+
+    fn deleted_entries_of(&self, directory: &Record) -> Result<Entries<'_>> {
+        if let Content::Inline(root) = &directory.content
+            && !may_have_deleted(root)
+        {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        self.deleted_entries(directory.metadata.id)
     }
 
     fn open(&self, file: FileId, stream: Stream<'_>) -> Result<Arc<dyn ReadAt>> {

@@ -9,6 +9,7 @@ use vminspect_filesystem::{FileKind, NameEncoding, RecordName, StoredAttribute, 
 
 /// Type codes of NTFS's attributes.
 const FILE_NAME: u32 = 0x30;
+const DATA: u32 = 0x80;
 const INDEX_ROOT: u32 = 0x90;
 /// Attributes of DOS and NTFS.
 const READ_ONLY: u64 = 0x1;
@@ -26,12 +27,15 @@ enum Part<'a> {
 
 /// Appends the lines of a file: one for each stream, index and long name of a file of NTFS, and one for any other.
 pub fn row(row: &FileRow<'_>, out: &mut Vec<u8>) {
-    // `fls` leaves out the root.
-    if row.is_root() {
-        return;
-    }
     let format = row.filesystem.identity().format;
     let line = Line { row, is_ntfs: format.starts_with("ntfs"), is_fat: format.contains("fat") };
+    // `fls` leaves out the root, but not its streams.
+    if row.is_root() {
+        let path = [row.path, &[row.separator], b"."].concat();
+        let line = Line { row: &row.at(&path), ..line };
+        let streams = row.facts.attributes.iter().filter(|attribute| attribute.kind == DATA);
+        return streams.for_each(|stream| line.write(&Part::Attribute(stream), out));
+    }
     if row.facts.attributes.is_empty() {
         line.write(&Part::File, out);
     }
@@ -116,10 +120,12 @@ impl Line<'_> {
     /// files are not written to and read-only ones not read, as The Sleuth Kit has it.
     fn mode(&self, out: &mut Vec<u8>) {
         let metadata = &self.row.record.metadata;
-        let kind = kind_letter(metadata.kind, self.is_ntfs);
+        let kind = if self.is_ntfs { self.ntfs_kind() } else { kind_letter(metadata.kind) };
         let mode =
             if self.is_ntfs || self.is_fat { mode_of(metadata.flags, self.is_fat) } else { metadata.mode };
-        out.extend_from_slice(&[kind, b'/', kind]);
+        // A socket has another letter as a record than as a name.
+        let of_record = if kind == b's' { b'h' } else { kind };
+        out.extend_from_slice(&[kind, b'/', of_record]);
         for (shift, special, set, unset) in
             [(6, 0o4000, b's', b'S'), (3, 0o2000, b's', b'S'), (0, 0o1000, b't', b'T')]
         {
@@ -133,6 +139,13 @@ impl Line<'_> {
                 (false, false) => b'-',
             });
         }
+    }
+
+    /// Reparse points, which links and devices are, are files or directories with a note for The Sleuth Kit.
+    fn ntfs_kind(&self) -> u8 {
+        let mut attributes = self.row.facts.attributes.iter();
+        let has_index = attributes.any(|each| each.kind == INDEX_ROOT && each.name == b"$I30");
+        if has_index || self.row.record.metadata.kind == FileKind::Directory { b'd' } else { b'r' }
     }
 
     fn times(&self, times: Times, out: &mut Vec<u8>) {
@@ -150,11 +163,9 @@ impl Line<'_> {
     }
 }
 
-fn kind_letter(kind: FileKind, is_ntfs: bool) -> u8 {
+fn kind_letter(kind: FileKind) -> u8 {
     match kind {
         FileKind::Directory => b'd',
-        // A reparse point is a file with a note for The Sleuth Kit.
-        FileKind::Symlink if is_ntfs => b'r',
         FileKind::Symlink => b'l',
         FileKind::CharacterDevice => b'c',
         FileKind::BlockDevice => b'b',
