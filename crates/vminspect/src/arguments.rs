@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Extract(extract::Arguments),
     Registry(registry::Arguments),
     RegistryDiff(registry_diff::Arguments),
+    Timeline(timeline::Arguments),
     Usnjrnl(usnjrnl::Arguments),
     #[command(name = "usnjrnl_timeline", alias = "usnjrnl-timeline")]
     UsnjrnlTimeline(usnjrnl_timeline::Arguments),
