@@ -12,6 +12,7 @@ mod registry;
 mod report;
 mod seed;
 mod text;
+mod usn;
 mod volume;
 
 pub use filesystem::{exfat, ext, ext_journal, fat, ntfs};
@@ -21,6 +22,7 @@ pub use ntfs::ntfs_decode;
 pub use registry::registry;
 pub use report::report;
 pub use text::guest_text;
+pub use usn::usn;
 pub use volume::{gpt, mbr};
 
 /// A fuzz target.
@@ -47,4 +49,5 @@ pub static TARGETS: &[Target] = &[
     Target { name: "qcow2", run: qcow2 },
     Target { name: "registry", run: registry },
     Target { name: "report", run: report },
+    Target { name: "usn", run: usn },
 ];

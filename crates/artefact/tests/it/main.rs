@@ -14,3 +14,4 @@ mod registry_fields;
 mod registry_logs;
 mod registry_trees;
 mod tree;
+mod usn_damage;
