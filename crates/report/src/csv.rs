@@ -188,11 +188,7 @@ fn field_lines<W: Write>(
 ///
 /// # Errors
 /// Those of the output.
-pub fn comparison<W: Write>(
-    mut out: W,
-    comparison: &Comparison,
-    changes: Changes<'_>,
-) -> io::Result<()> {
+pub fn comparison<W: Write>(mut out: W, comparison: &Comparison, changes: Changes<'_>) -> io::Result<()> {
     let out = &mut out;
     write!(out, "{COMPARISON}\r\n")?;
     comparison.created.iter().try_for_each(|each| Row::created("created", each).write(out))?;

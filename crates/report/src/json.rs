@@ -10,8 +10,8 @@ use vminspect_analysis::finding::{
 use vminspect_filesystem::FileKind;
 use vminspect_guest::Coverage;
 
-use crate::report::{ExtractionSummary, ListingReport};
 use crate::report::Changes;
+use crate::report::{ExtractionSummary, ListingReport};
 use crate::{Fields, JsonWriter, Layout, coverage, event_log, path, registry, value};
 
 /// Which of two files the keys of a hash, size or type speak of.

@@ -234,11 +234,7 @@ pub fn comparison<W: Write>(
     out.flush()
 }
 
-fn summary(
-    comparison: &Comparison,
-    extraction: Option<&ExtractionSummary>,
-    changes: Changes<'_>,
-) -> String {
+fn summary(comparison: &Comparison, extraction: Option<&ExtractionSummary>, changes: Changes<'_>) -> String {
     let counts = [
         (comparison.created.len() + comparison.created_other.len(), "created"),
         (comparison.deleted.len() + comparison.deleted_other.len(), "deleted"),

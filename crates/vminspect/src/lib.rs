@@ -50,9 +50,9 @@ pub use vminspect_artefact::registry::{
 
 // Event logs.
 pub use vminspect_analysis::event_log::{
-    EventBrief, EventComparison, EventFilter, EventLog, EventRow, EventSink, EventSummary, FilterError, Gap, GapKind,
-    GapOptions, ListOptions as EventListOptions, LogChange, LogFate, compare_event_logs, each_event, find_gaps,
-    list_events,
+    EventBrief, EventComparison, EventFilter, EventLog, EventRow, EventSink, EventSummary, FilterError, Gap,
+    GapKind, GapOptions, ListOptions as EventListOptions, LogChange, LogFate, compare_event_logs, each_event,
+    find_gaps, list_events,
 };
 pub use vminspect_report::event_log::{EventFormat, gaps as gaps_report};
 
@@ -97,6 +97,6 @@ pub use vminspect_report::status::{json as status_json, text as status_text};
 pub use vminspect_report::table::size as human_size;
 pub use vminspect_report::time::{iso as iso_time, parse as parse_time};
 pub use vminspect_report::{
-    Changes, ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
-    listing as listing_report,
+    Changes, ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport,
+    comparison as comparison_report, listing as listing_report,
 };

@@ -1,6 +1,6 @@
 //! The way through the chunks of logs, which all analyses of events share.
 
-use vminspect_artefact::evtx::{Chunk, Decoder, Form, Record};
+use vminspect_artefact::evtx::{Chunk, Decoder, FileHeader, Form, Record};
 use vminspect_bytes::ReadError;
 
 use super::EventLog;
@@ -113,16 +113,24 @@ impl<C: Collect> Reader<'_, '_, '_, C> {
         }
         let mut found = Chunk::scan(buffer, of.log.chunk_offset(chunk), self.walk.recover);
         outcome.problems.append(&mut found.problems);
-        let is_dirty = of.log.header().is_none_or(|header| header.is_dirty());
-        outcome.problems.extend(found.header.as_ref().filter(|header| !is_dirty && !header.is_dirty()).and_then(
-            |header| wrong_checksum(header.header_checksum_holds, header.records_checksum_holds, found.offset),
-        ));
+        let is_dirty = of.log.header().is_none_or(FileHeader::is_dirty);
+        outcome.problems.extend(
+            found.header.as_ref().filter(|header| !is_dirty && !header.is_dirty()).and_then(|header| {
+                wrong_checksum(header.header_checksum_holds, header.records_checksum_holds, found.offset)
+            }),
+        );
         self.collect.chunk(&found, &mut outcome.batch);
         let is_sound = self.decode(of, buffer, &found, &mut outcome);
         (outcome, is_sound)
     }
 
-    fn decode(&mut self, log: &EventLog, bytes: &[u8], chunk: &Chunk, outcome: &mut Outcome<C::Batch>) -> bool {
+    fn decode(
+        &mut self,
+        log: &EventLog,
+        bytes: &[u8],
+        chunk: &Chunk,
+        outcome: &mut Outcome<C::Batch>,
+    ) -> bool {
         let Walk { filter, form, .. } = *self.walk;
         let takes = |record: &Record| filter.takes_record(record);
         if !filter.needs_content() || form == Form::Xml {

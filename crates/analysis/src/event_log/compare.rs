@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use vminspect_artefact::evtx::{Form, System};
 use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError, differ, refine};
-use vminspect_guest::{Coverage, EventLogFile, Guest};
 use vminspect_filesystem::NameEncoding;
+use vminspect_guest::{Coverage, EventLogFile, Guest};
 
 use super::EventLog;
 use super::collect::{Collect, Row, Walk};
@@ -32,6 +32,15 @@ pub fn compare_event_logs(before: &Guest, after: &Guest) -> EventComparison {
     let (new, coverage) = after.event_logs();
     found.coverage.extend(coverage);
     let same = |a: &EventLogFile, b: &EventLogFile| a.path.eq_ignore_ascii_case(&b.path);
+    for (guest, logs) in [(before, &old), (after, &new)] {
+        if logs.is_empty() && guest.coverage().has_failures() {
+            // What the other has is neither created nor deleted: it may be where this one cannot be read.
+            let error =
+                ReadError::corrupt("event logs").found("none, which may be for what could not be read");
+            found.coverage.add_read_error(guest.image(), b"", &error);
+            return found;
+        }
+    }
     for log in &new {
         let older = old.iter().find(|old| same(old, log));
         compare_pair((before, older), (after, Some(log)), &mut found);
@@ -70,8 +79,7 @@ fn compare_pair(before: Side<'_>, after: Side<'_>, found: &mut EventComparison) 
         let opened = bytes.map(|bytes| EventLog::open(side.0.image(), &path(side), bytes));
         opened.transpose().map_err(|error| coverage.add_read_error(side.0.image(), &path(side), &error))
     };
-    let (Ok(old), Ok(new)) =
-        (side(before, old, &mut found.coverage), side(after, new, &mut found.coverage))
+    let (Ok(old), Ok(new)) = (side(before, old, &mut found.coverage), side(after, new, &mut found.coverage))
     else {
         return;
     };
@@ -173,7 +181,11 @@ where
     log.tell(coverage, &problems);
     if let Err(error) = &result {
         // No thread could be started.
-        coverage.add_read_error(&log.image, &log.path.bytes, &ReadError::io("event log", io::Error::other(error.to_string())));
+        coverage.add_read_error(
+            &log.image,
+            &log.path.bytes,
+            &ReadError::io("event log", io::Error::other(error.to_string())),
+        );
     }
     result
 }

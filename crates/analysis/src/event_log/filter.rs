@@ -45,7 +45,8 @@ impl EventFilter {
             match (first.trim().parse(), last.trim().parse()) {
                 (Ok(first), Ok(last)) if first <= last => self.ids.push(first..=last),
                 _ => {
-                    let message = format!("{part:?} is no event id; give numbers and ranges, such as 4624,4700-4800");
+                    let message =
+                        format!("{part:?} is no event id; give numbers and ranges, such as 4624,4700-4800");
                     return Err(FilterError(message));
                 }
             }
@@ -81,8 +82,9 @@ impl EventFilter {
             match named.map(|(_, level)| *level).or_else(|| part.parse().ok()) {
                 Some(level) => self.levels.push(level),
                 None => {
-                    let message =
-                        format!("{part:?} is no level; give 0 to 255, or critical, error, warning, information, verbose");
+                    let message = format!(
+                        "{part:?} is no level; give 0 to 255, or critical, error, warning, information, verbose"
+                    );
                     return Err(FilterError(message));
                 }
             }
@@ -96,7 +98,9 @@ impl EventFilter {
     /// When that is no regular expression.
     pub fn add_grep(&mut self, pattern: &str) -> Result<(), FilterError> {
         let regex = RegexBuilder::new(pattern).size_limit(16 << 20).build();
-        self.grep.push(regex.map_err(|error| FilterError(format!("{pattern:?} is no regular expression: {error}")))?);
+        self.grep.push(
+            regex.map_err(|error| FilterError(format!("{pattern:?} is no regular expression: {error}")))?,
+        );
         Ok(())
     }
 
@@ -119,7 +123,10 @@ impl EventFilter {
     }
 
     fn needs_system(&self) -> bool {
-        !(self.ids.is_empty() && self.providers.is_empty() && self.channels.is_empty() && self.levels.is_empty())
+        !(self.ids.is_empty()
+            && self.providers.is_empty()
+            && self.channels.is_empty()
+            && self.levels.is_empty())
     }
 
     /// Whether an event is taken, by its XML.

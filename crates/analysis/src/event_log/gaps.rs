@@ -114,7 +114,10 @@ pub fn find_gaps(logs: &[EventLog], options: GapOptions) -> io::Result<(Vec<Gap>
     walk.run(walk.all_chunks(), &Parts { options }, |mut outcome| {
         summary.add(&mut outcome, &mut problems);
         summary.events += outcome.batch.records;
-        chunks.get_mut(outcome.log).into_iter().for_each(|chunks| chunks.push(std::mem::take(&mut outcome.batch)));
+        chunks
+            .get_mut(outcome.log)
+            .into_iter()
+            .for_each(|chunks| chunks.push(std::mem::take(&mut outcome.batch)));
         Ok(())
     })?;
     summary.tell(logs, &problems);
@@ -173,8 +176,11 @@ impl Collect for Parts {
     type Batch = Part;
 
     fn chunk(&self, chunk: &Chunk, part: &mut Part) {
-        let point =
-            |record: &Record| Point { offset: chunk.file_offset(record), id: record.id, written: record.written };
+        let point = |record: &Record| Point {
+            offset: chunk.file_offset(record),
+            id: record.id,
+            written: record.written,
+        };
         part.records = chunk.records.len() as u64;
         (part.first, part.last) = (chunk.records.first().map(point), chunk.records.last().map(point));
         if let Some(header) = &chunk.header

@@ -11,7 +11,8 @@ pub fn message(xml: &str, limit: usize) -> String {
         match piece {
             Piece::Open { is_empty: true, .. } => {}
             Piece::Open { name: element, attributes: text, .. } => {
-                let named = attributes(text).find(|(name, _)| *name == "Name").map(|(_, value)| value.into_owned());
+                let named =
+                    attributes(text).find(|(name, _)| *name == "Name").map(|(_, value)| value.into_owned());
                 name.push(named.unwrap_or_else(|| if element == "Data" { "" } else { element }.to_owned()));
             }
             Piece::Close => drop(name.pop()),

@@ -23,7 +23,10 @@ pub struct EventLog {
 
 impl std::fmt::Debug for EventLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventLog").field("image", &self.image).field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("EventLog")
+            .field("image", &self.image)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 

@@ -28,7 +28,9 @@ pub fn payload(xml: &str) -> String {
             Piece::Open { name, attributes: text, is_empty } => {
                 let element = Element {
                     name: name.to_owned(),
-                    attributes: attributes(text).map(|(name, value)| (name.to_owned(), value.into_owned())).collect(),
+                    attributes: attributes(text)
+                        .map(|(name, value)| (name.to_owned(), value.into_owned()))
+                        .collect(),
                     is_closed_empty: is_empty,
                     ..Element::default()
                 };

@@ -109,14 +109,8 @@ where
     T: Send,
 {
     let threads = rayon::current_num_threads().max(1);
-    let state = State {
-        units,
-        given: 0,
-        taken: 0,
-        is_exhausted: false,
-        is_stopped: false,
-        results: BTreeMap::new(),
-    };
+    let state =
+        State { units, given: 0, taken: 0, is_exhausted: false, is_stopped: false, results: BTreeMap::new() };
     let window = AHEAD.saturating_mul(threads as u64);
     let pipeline = Pipeline { state: Mutex::new(state), changed: Condvar::new(), window };
     thread::scope(|scope| {

@@ -1,7 +1,9 @@
 use vminspect_bytes::ReadError;
 use zerocopy::FromBytes;
 
-use super::layout::{CHUNK_DIRTY, CHUNK_HEADER_SIZE, CHUNK_NO_CRC32, CHUNK_SIGNATURE, CHUNK_SIZE, RawChunkHeader};
+use super::layout::{
+    CHUNK_DIRTY, CHUNK_HEADER_SIZE, CHUNK_NO_CRC32, CHUNK_SIGNATURE, CHUNK_SIZE, RawChunkHeader,
+};
 
 /// The header of a chunk.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -64,7 +64,8 @@ impl Decoder<'_> {
         let feed = Feed { slot: Arc::clone(&slot), position: 0 };
         let settings = ParserSettings::default().indent(false);
         let parser = EvtxParser::from_read_seek(feed);
-        let parser = parser.map_err(|error| ReadError::corrupt("event log decoder").found(one_line(&chain(&error))))?;
+        let parser = parser
+            .map_err(|error| ReadError::corrupt("event log decoder").found(one_line(&chain(&error))))?;
         let mut parser = parser.with_configuration(settings);
         let rendered: Rendered<'_> = match form {
             Form::Xml => Box::new(parser.chunks_xml_bytes(false)),

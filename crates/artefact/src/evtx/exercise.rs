@@ -39,19 +39,24 @@ fn decode(bytes: &[u8], offset: u64, met: &mut Met) {
     met.problems = met.problems.saturating_add(chunk.problems.len());
     for form in [Form::Xml, Form::Json] {
         let sound = Decoder::with(form, |decoder| {
-            decoder.decode(bytes, &chunk, |_| true, |record, text| {
-                let Ok(text) = text else {
-                    met.problems = met.problems.saturating_add(usize::from(!record.recovered));
-                    return;
-                };
-                met.text = met.text.saturating_add(text.len());
-                if form == Form::Xml {
-                    let system = std::str::from_utf8(text).map(System::of_xml).unwrap_or_default();
-                    let _ = (system, record.time());
-                    let count = if record.recovered { &mut met.recovered } else { &mut met.records };
-                    *count = count.saturating_add(1);
-                }
-            })
+            decoder.decode(
+                bytes,
+                &chunk,
+                |_| true,
+                |record, text| {
+                    let Ok(text) = text else {
+                        met.problems = met.problems.saturating_add(usize::from(!record.recovered));
+                        return;
+                    };
+                    met.text = met.text.saturating_add(text.len());
+                    if form == Form::Xml {
+                        let system = std::str::from_utf8(text).map(System::of_xml).unwrap_or_default();
+                        let _ = (system, record.time());
+                        let count = if record.recovered { &mut met.recovered } else { &mut met.records };
+                        *count = count.saturating_add(1);
+                    }
+                },
+            )
         });
         met.panics = met.panics.saturating_add(usize::from(!matches!(sound, Ok(true))));
     }

@@ -29,7 +29,8 @@ fn only_what_is_damaged_is_lost() {
     assert_eq!(ids(&recovered, false), expected);
     assert_eq!(ids(&recovered, true), recoverable);
     for read in &recovered {
-        let written = truth["records"].as_array().expect("records").iter().find(|each| each["id"] == read.record.id);
+        let written =
+            truth["records"].as_array().expect("records").iter().find(|each| each["id"] == read.record.id);
         assert_eq!(Some(&*read.text), written.expect("a record")["xml"].as_str());
         assert_eq!(Some(read.offset), written.expect("a record")["offset"].as_u64());
     }
@@ -41,12 +42,15 @@ fn damage_is_told_with_its_place() {
     let truth = json("damaged");
     let place = |id: u64| {
         let records = truth["records"].as_array().expect("records");
-        records.iter().find(|record| record["id"] == id).expect("a record")["offset"].as_u64().expect("a place")
+        records.iter().find(|record| record["id"] == id).expect("a record")["offset"]
+            .as_u64()
+            .expect("a place")
     };
     let (_, problems) = read(&bytes("damaged"), Form::Xml, false);
     let told: Vec<(Option<u64>, String)> =
         problems.iter().map(|problem| (problem.offset(), problem.to_string())).collect();
-    let is_told = |at: u64, what: &str| told.iter().any(|(place, text)| *place == Some(at) && text.contains(what));
+    let is_told =
+        |at: u64, what: &str| told.iter().any(|(place, text)| *place == Some(at) && text.contains(what));
     assert!(is_told(place(4), "2147483648"), "{told:?}");
     assert!(is_told(place(7), "event record 7"), "{told:?}");
     assert!(is_told(4096 + 65_536, "ElfChnk"), "{told:?}");

@@ -47,14 +47,19 @@ pub(crate) fn read(bytes: &[u8], form: Form, recover: bool) -> (Vec<Read>, Vec<R
                 let chunk = Chunk::scan(&buffer, log.chunk_offset(chunk_number), recover);
                 problems.extend(chunk.problems.iter().cloned());
                 chunk_number += 1;
-                let is_sound = decoder.decode(&buffer, &chunk, |_| true, |record, text| match text {
-                    Ok(text) => records.push(Read {
-                        record: *record,
-                        offset: chunk.file_offset(record),
-                        text: String::from_utf8(text.to_vec()).expect("text"),
-                    }),
-                    Err(error) => problems.push(error),
-                });
+                let is_sound = decoder.decode(
+                    &buffer,
+                    &chunk,
+                    |_| true,
+                    |record, text| match text {
+                        Ok(text) => records.push(Read {
+                            record: *record,
+                            offset: chunk.file_offset(record),
+                            text: String::from_utf8(text.to_vec()).expect("text"),
+                        }),
+                        Err(error) => problems.push(error),
+                    },
+                );
                 if !is_sound {
                     break;
                 }

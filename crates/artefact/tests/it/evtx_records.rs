@@ -73,7 +73,9 @@ fn the_system_element_is_read() {
 fn xml_is_taken_apart() {
     let xml = "<a b=\"1 &gt; 0\" c='\"'>x &amp; &#x41;&#66;&bad;<d/><![CDATA[<e>]]></a>";
     let pieces: Vec<Piece<'_>> = Pieces::new(xml).collect();
-    let Piece::Open { name: "a", attributes: text, is_empty: false } = &pieces[0] else { panic!("{pieces:?}") };
+    let Piece::Open { name: "a", attributes: text, is_empty: false } = &pieces[0] else {
+        panic!("{pieces:?}")
+    };
     let found: Vec<_> = attributes(text).map(|(name, value)| (name, value.into_owned())).collect();
     assert_eq!(found, [("b", "1 > 0".to_owned()), ("c", "\"".to_owned())]);
     assert_eq!(pieces[1], Piece::Text("x & AB&bad;".into()));

@@ -39,14 +39,8 @@ fn line(row: &EventRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     line.field(&spaced(row.record.time()))?;
     line.field(&system.event_id.map_or_else(String::new, |id| id.to_string()))?;
     line.field(&level(system.level))?;
-    let texts = [
-        &system.provider,
-        &system.channel,
-        &system.process,
-        &system.thread,
-        &system.computer,
-        &system.user,
-    ];
+    let texts =
+        [&system.provider, &system.channel, &system.process, &system.thread, &system.computer, &system.user];
     texts.iter().try_for_each(|text| line.field(text))?;
     [""; BY_MAP].iter().try_for_each(|text| line.field(text))?;
     line.field(if row.record.recovered { "True" } else { "False" })?;

@@ -71,7 +71,9 @@ fn ends(gap: &Gap) -> (Option<String>, Option<String>) {
     match &gap.kind {
         GapKind::IdJump { before } | GapKind::ChunkOrder { before } => (Some(before.to_string()), id),
         GapKind::TimeBackwards { before } | GapKind::Silence { before } => (Some(time::iso(*before)), at),
-        GapKind::NextRecordId { header, expected, .. } => (Some(header.to_string()), Some(expected.to_string())),
+        GapKind::NextRecordId { header, expected, .. } => {
+            (Some(header.to_string()), Some(expected.to_string()))
+        }
         GapKind::FirstRecord | GapKind::Cleared { .. } | GapKind::Checksum { .. } => (None, None),
     }
 }
@@ -157,6 +159,8 @@ fn sentence(gap: &Gap) -> String {
             format!("the chunk at byte {} begins with {id}, the one before with {before}", gap.offset)
         }
         GapKind::Cleared { channel, user } => format!("{channel} was cleared by {user}, {at}, {id}"),
-        GapKind::Checksum { .. } => format!("wrong checksum of the {} of the chunk at byte {}", detail(gap), gap.offset),
+        GapKind::Checksum { .. } => {
+            format!("wrong checksum of the {} of the chunk at byte {}", detail(gap), gap.offset)
+        }
     }
 }

@@ -67,7 +67,9 @@ impl EventFormat {
             Self::Xml | Self::Csv | Self::EvtxECmd => {}
             Self::Json if summary.events == 0 => out.write_all(b"]\n")?,
             Self::Json => out.write_all(b"\n]\n")?,
-            Self::JsonLines => jsonl::last_line(&mut JsonWriter::new(&mut *out, Layout::Line), &summary.coverage)?,
+            Self::JsonLines => {
+                jsonl::last_line(&mut JsonWriter::new(&mut *out, Layout::Line), &summary.coverage)?;
+            }
         }
         out.flush()
     }

@@ -60,7 +60,10 @@ mod tests {
     #[test]
     fn nothing_steers_a_terminal() {
         assert_eq!(pushed(push_json, "{\"a\":\"é\u{202e}\u{9b}\"}"), "{\"a\":\"é\\u202e\\u009b\"}");
-        assert_eq!(pushed(push_xml, "<a>é\u{1b}[31m\u{202e}\nx\u{7f}</a>"), "<a>é&#x1b;[31m&#x202e;\nx&#x7f;</a>");
+        assert_eq!(
+            pushed(push_xml, "<a>é\u{1b}[31m\u{202e}\nx\u{7f}</a>"),
+            "<a>é&#x1b;[31m&#x202e;\nx&#x7f;</a>"
+        );
         assert_eq!(pushed(push_xml, "<a/>"), "<a/>");
     }
 }

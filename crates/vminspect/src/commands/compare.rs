@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use vminspect::{
-    Changes, Comparison, Coverage, Destination, EventComparison, ExtractionSummary, Fields, FileFacts, Guest, Options, Problem,
-    RegistryComparison, RegistryOptions, extract_by_digest, write_manifest_line,
+    Changes, Comparison, Coverage, Destination, EventComparison, ExtractionSummary, Fields, FileFacts, Guest,
+    Options, Problem, RegistryComparison, RegistryOptions, extract_by_digest, write_manifest_line,
 };
 
 use crate::arguments::{Evidence, Files, FormatName, Report};
@@ -109,7 +109,8 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let shown = path.is_none() && arguments.report.format != FormatName::Csv;
     let guests = [&before, &after];
     let outcome = session.conclude(&comparison.coverage, shown, &arguments.report.coverage, &guests)?;
-    let is_equal = comparison.is_empty() && changed.is_none_or(|changed| changed.is_empty())
+    let is_equal = comparison.is_empty()
+        && changed.is_none_or(|changed| changed.is_empty())
         && logged.is_none_or(|logged| logged.is_empty());
     Ok(Outcome { found: arguments.exit_code && !is_equal, ..outcome })
 }

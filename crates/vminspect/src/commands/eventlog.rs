@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use vminspect::{
-    Coverage, EventFilter, EventFormat, EventListOptions, EventLog, EventSummary, FilterError, Format, GapOptions,
-    Guest, HostFile, ReadAt, ReadAtExt, Stream, Timestamp,
+    Coverage, EventFilter, EventFormat, EventListOptions, EventLog, EventSummary, FilterError, Format,
+    GapOptions, Guest, HostFile, ReadAt, ReadAtExt, Stream, Timestamp,
 };
 
 use crate::arguments::{CoverageArguments, Evidence, check_two_files};
@@ -121,7 +121,8 @@ enum Form {
 
 impl Arguments {
     fn form(&self, colour: bool) -> Result<Form, Failure> {
-        let wrong = |name, formats| Err(Failure::new(format!("--format {name} is not for this; use {formats}")));
+        let wrong =
+            |name, formats| Err(Failure::new(format!("--format {name} is not for this; use {formats}")));
         Ok(match (self.format, self.gaps) {
             (Some(FormatName::Json), false) => Form::Events(EventFormat::Json),
             (Some(FormatName::Jsonl), false) => Form::Events(EventFormat::JsonLines),
@@ -174,7 +175,12 @@ fn list(
     Ok(summary)
 }
 
-fn gaps(opened: &Opened, format: Format, silence: Option<u64>, out: &mut Output) -> Result<EventSummary, Failure> {
+fn gaps(
+    opened: &Opened,
+    format: Format,
+    silence: Option<u64>,
+    out: &mut Output,
+) -> Result<EventSummary, Failure> {
     let (gaps, mut summary) = vminspect::find_gaps(&opened.logs, GapOptions { silence })?;
     summary.coverage.extend(opened.coverage.clone());
     vminspect::gaps_report(format, out, &opened.logs, &gaps, &summary.coverage)?;
@@ -203,7 +209,8 @@ impl Opened {
     }
 
     fn of_host<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<Self, Failure> {
-        let mut opened = Self { logs: Vec::new(), coverage: Coverage::default(), guest: None, files: Vec::new() };
+        let mut opened =
+            Self { logs: Vec::new(), coverage: Coverage::default(), guest: None, files: Vec::new() };
         for path in paths {
             let file = HostFile::open(path).map_err(|error| Failure::new(error.to_string()))?;
             let file = Arc::new(file);
@@ -270,7 +277,8 @@ fn is_event_log(file: &HostFile) -> bool {
 
 /// A time in UTC: a day, or a day and a time of day.
 fn time(text: &str) -> Result<Timestamp, String> {
-    vminspect::parse_time(text).ok_or_else(|| "expected a time such as 2024-05-01 or 2024-05-01T12:30:00Z".to_owned())
+    vminspect::parse_time(text)
+        .ok_or_else(|| "expected a time such as 2024-05-01 or 2024-05-01T12:30:00Z".to_owned())
 }
 
 /// Seconds from text such as `90s`, `30m`, `12h`, `7d`.
