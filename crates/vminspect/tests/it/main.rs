@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod commands;
+mod eventlog;
 mod extraction;
 mod failures;
 mod goldens;
