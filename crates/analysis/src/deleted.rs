@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
 use rayon::prelude::*;
-use vminspect_filesystem::{Allocation, FileId, FileKind, FileSystem, LinkName, Record};
+use vminspect_bytes::ReadError;
+use vminspect_filesystem::{
+    Allocation, FileId, FileKind, FileSystem, LinkName, Record, Remains as Remaining, Stream,
+};
 
+use crate::claims::{Claims, Gathered};
 use crate::finding::Deletion;
 use crate::part::TableMemory;
+use crate::recover::remains_of;
 use crate::tree::Tree;
 use crate::walk::{Namespace, Problems, walk_one};
 use crate::{Options, Progress};
@@ -31,7 +36,7 @@ pub(crate) fn deleted_files(
     namespace: &Namespace,
     options: &Options,
     progress: &dyn Progress,
-) -> (Vec<DeletedFile>, Problems) {
+) -> (DeletedFiles, Problems) {
     let scan = filesystem.scan(None, true);
     let found: Vec<(Vec<Remains>, Problems)> = scan
         .units
@@ -50,7 +55,8 @@ pub(crate) fn deleted_files(
     let mut paths = Paths { filesystem, namespace, known: HashMap::new() };
     let (mut files, mut problems) = (Vec::new(), Problems::new());
     let mut nameless = Nameless::default();
-    let mut take = |remains: Remains, files: &mut Vec<DeletedFile>| match (remains.is_directory, remains.name) {
+    let mut take = |remains: Remains, files: &mut Vec<DeletedFile>| match (remains.is_directory, remains.name)
+    {
         (false, Some(name)) => files.push(paths.of_file(remains.file, &name)),
         (false, None) => drop(nameless.files.insert(remains.file, remains.is_empty)),
         (true, None) => drop(nameless.directories.insert(remains.file)),
@@ -75,7 +81,40 @@ pub(crate) fn deleted_files(
         nameless.name(filesystem, namespace, options, progress, &mut files, &mut problems);
     }
     files.sort_by(|x, y| (&x.path, x.file).cmp(&(&y.path, y.file)));
-    (files, problems)
+    let mut gathered = Gathered::default();
+    for record in files.iter().filter_map(|file| filesystem.restored(file.file).ok()) {
+        gathered.add(&record);
+    }
+    if gathered.untold > 0 {
+        let found = format!("{} runs more than are compared with one another", gathered.untold);
+        problems.push((namespace.root(), ReadError::unsupported("deleted files").found(found).into()));
+    }
+    (DeletedFiles { files, claims: gathered.finish() }, problems)
+}
+
+/// The deleted files of a filesystem.
+pub(crate) struct DeletedFiles {
+    pub(crate) files: Vec<DeletedFile>,
+    claims: Claims,
+}
+
+impl DeletedFiles {
+    /// How much is left of one of them, or of a stream of it.
+    pub(crate) fn remains(
+        &self,
+        filesystem: &dyn FileSystem,
+        record: &Record,
+        stream: Stream<'_>,
+    ) -> Remaining {
+        let mut remains = remains_of(filesystem, record, stream);
+        let named = match stream {
+            Stream::Named(name) => record.streams.iter().find(|stream| stream.name == name),
+            Stream::Data | Stream::Stored => None,
+        };
+        let content = named.map_or(&record.content, |stream| &stream.content);
+        self.claims.apply(record, content, &mut remains);
+        remains
+    }
 }
 
 /// What there is of a deleted regular file or directory.
@@ -107,10 +146,10 @@ struct Remains {
 }
 
 /// The paths of directories, from the names in their records.
-struct Paths<'a> {
-    filesystem: &'a dyn FileSystem,
-    namespace: &'a Namespace,
-    known: HashMap<FileId, (Vec<u8>, Deletion)>,
+pub(crate) struct Paths<'a> {
+    pub(crate) filesystem: &'a dyn FileSystem,
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) known: HashMap<FileId, (Vec<u8>, Deletion)>,
 }
 
 impl Paths<'_> {
@@ -120,7 +159,7 @@ impl Paths<'_> {
     }
 
     /// Goes up to a directory whose path is known, and down again.
-    fn of_directory(&mut self, directory: FileId) -> (Vec<u8>, Deletion) {
+    pub(crate) fn of_directory(&mut self, directory: FileId) -> (Vec<u8>, Deletion) {
         let mut names: Vec<(FileId, Vec<u8>)> = Vec::new();
         let mut seen = HashSet::default();
         let mut at = directory;
@@ -209,7 +248,8 @@ impl Nameless {
             todo.push((directory, namespace.recovered(directory, b""), Deletion::Displaced));
         }
         for (file, is_empty) in self.files {
-            let is_empty = is_empty && filesystem.restored(file).is_ok_and(|record| record.metadata.size == 0);
+            let is_empty =
+                is_empty && filesystem.restored(file).is_ok_and(|record| record.metadata.size == 0);
             if !is_empty {
                 let path = namespace.recovered(file, b"file-");
                 files.push(DeletedFile { file, path, deletion: Deletion::Displaced });
@@ -234,7 +274,11 @@ impl Nameless {
         for entry in entries {
             match entry {
                 Ok(entry) if self.files.remove(&entry.id).is_some() => {
-                    files.push(DeletedFile { file: entry.id, path: namespace.join(path, &entry.name), deletion });
+                    files.push(DeletedFile {
+                        file: entry.id,
+                        path: namespace.join(path, &entry.name),
+                        deletion,
+                    });
                 }
                 Ok(entry) if self.directories.remove(&entry.id) => {
                     let path = namespace.join(path, &entry.name);

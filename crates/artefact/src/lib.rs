@@ -15,6 +15,7 @@
     )
 )]
 
+pub mod evtx;
 pub mod fstab;
 mod lines;
 pub mod os_release;

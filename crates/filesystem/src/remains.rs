@@ -63,6 +63,9 @@ pub struct Remains {
     /// Where nothing else is stored now: in the record, or in clusters that are free. **These may have been used and
     /// freed again since; no filesystem records that.** Holes count, too.
     pub free: u64,
+    /// Of these, bytes in clusters that another deleted file had later, or nobody knows which of the two: they are another
+    /// file's, most probably. `None` where the other deleted files were not looked at.
+    pub shared: Option<u64>,
     /// In clusters that other files use now.
     pub reused: u64,
     /// In clusters of which it cannot be told whether they are free.
@@ -74,12 +77,19 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// `complete`, `partial` or `nothing`. A complete file can be another's bytes all the same, where clusters were used
-    /// and freed again, and where their places were guessed.
+    /// `complete`, `contested` (all of it is in free clusters, some of which another deleted file had later), `partial` or
+    /// `nothing`. A complete file can be another's bytes all the same, where clusters were used and freed again by a file
+    /// of which nothing is left, and where their places were guessed.
     #[must_use]
     pub const fn verdict(&self) -> &'static str {
-        if self.free == self.size {
+        let shared = match self.shared {
+            Some(shared) => shared,
+            None => 0,
+        };
+        if self.free == self.size && shared == 0 {
             "complete"
+        } else if self.free == self.size {
+            "contested"
         } else if self.free == 0 && self.unknown == 0 {
             "nothing"
         } else {

@@ -33,7 +33,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// Whether a character acts on a terminal or a text view instead of being seen: controls, and the format
 /// characters that reorder or hide text.
-fn acts(character: char) -> bool {
+pub(crate) fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

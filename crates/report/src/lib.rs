@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod csv;
 mod decimal;
 pub mod escape;
+pub mod event_log;
 mod fields;
 pub mod info;
 pub mod json;
@@ -22,10 +23,11 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod timeline;
 pub mod usn;
 mod value;
 mod writer;
 
 pub use fields::Fields;
-pub use report::{ExtractionSummary, Format, ListingReport, comparison, listing};
+pub use report::{Changes, ExtractionSummary, Format, ListingReport, comparison, listing};
 pub use writer::{JsonWriter, Layout};

@@ -12,6 +12,7 @@ pub(crate) fn json<W: Write>(out: &mut JsonWriter<W>, remains: &Remains) -> io::
     out.begin_object()?;
     out.text_field("state", remains.verdict())?;
     out.number_field("free", remains.free)?;
+    out.optional_number_field("shared", remains.shared)?;
     out.number_field("reused", remains.reused)?;
     out.number_field("unknown", remains.unknown)?;
     out.number_field("lost", remains.lost)?;
@@ -31,6 +32,7 @@ pub(crate) fn text(remains: &Remains) -> Option<String> {
     let share =
         |bytes: u64, what: &str| (bytes > 0).then(|| format!("{bytes} of {} bytes {what}", remains.size));
     parts.extend(share(remains.reused, "in clusters that others use now"));
+    parts.extend(share(remains.shared.unwrap_or(0), "in clusters that another deleted file had later"));
     parts.extend(share(remains.unknown, "in clusters whose use is not known"));
     parts.extend(share(remains.lost, "lost"));
     match remains.whereabouts {

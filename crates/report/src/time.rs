@@ -56,8 +56,13 @@ pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     out.extend_from_slice(&text[..length]);
 }
 
+/// Year, month and day of a day counted from 1970-01-01, where the year has four digits.
+pub(crate) fn civil(days: i64) -> Option<(i64, i64, i64)> {
+    (-719_162..=2_932_896).contains(&days).then(|| civil_from_days(days))
+}
+
 /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     // Years begin in March, so that a leap day is the last of its year; 400 of them repeat.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));

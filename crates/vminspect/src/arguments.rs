@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
 use crate::commands::{
-    cat, compare, completions, extract, info, list, man, registry, registry_diff, stat, usnjrnl,
-    usnjrnl_timeline,
+    cat, compare, completions, eventlog, extract, info, list, man, registry, registry_diff, stat, timeline,
+    usnjrnl, usnjrnl_timeline,
 };
 use crate::failure::Failure;
 
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Usnjrnl(usnjrnl::Arguments),
     #[command(name = "usnjrnl_timeline", alias = "usnjrnl-timeline")]
     UsnjrnlTimeline(usnjrnl_timeline::Arguments),
+    Eventlog(eventlog::Arguments),
+    Timeline(Box<timeline::Arguments>),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }

@@ -2,7 +2,7 @@ use std::io;
 
 use super::tree::Walk;
 use super::{Destination, Extracted, ExtractedSink};
-use crate::deleted::{DeletedFile, deleted_files};
+use crate::deleted::{DeletedFile, DeletedFiles, deleted_files};
 use crate::finding::GuestPath;
 use crate::walk::{Namespace, stream_name};
 use crate::{Options, Progress};
@@ -25,15 +25,16 @@ pub fn recover_deleted(
     for (index, volume) in guest.volumes().iter().enumerate() {
         let Some(filesystem) = &volume.filesystem else { continue };
         let namespace = Namespace::of(volume, options);
-        let (files, problems) = deleted_files(&**filesystem, &namespace, options, progress);
+        let (deleted, problems) = deleted_files(&**filesystem, &namespace, options, progress);
         for (path, error) in problems {
             walk.tell(Extracted::failed(
                 GuestPath::new(path, filesystem.name_encoding()),
                 error.to_string(),
             ))?;
         }
-        for file in files {
-            recover(&mut walk, volume, &**filesystem, Located { volume: index, file: file.file }, &file)?;
+        for file in &deleted.files {
+            let located = Located { volume: index, file: file.file };
+            recover(&mut walk, (volume, &**filesystem), located, file, &deleted)?;
         }
     }
     Ok(())
@@ -41,10 +42,10 @@ pub fn recover_deleted(
 
 fn recover(
     walk: &mut Walk<'_, '_>,
-    volume: &GuestVolume,
-    filesystem: &dyn FileSystem,
+    (volume, filesystem): (&GuestVolume, &dyn FileSystem),
     located: Located,
     file: &DeletedFile,
+    all: &DeletedFiles,
 ) -> io::Result<()> {
     let record = match filesystem.restored(located.file) {
         Ok(record) => record,
@@ -73,7 +74,7 @@ fn recover(
         let file_name = host.iter().chain([&name]).map(String::as_str).collect::<Vec<_>>().join("/");
         walk.tell(Extracted {
             deleted: Some(file.deletion),
-            remains: Some(found.remains),
+            remains: Some(all.remains(filesystem, &record, stream)),
             digests: found.digests,
             problem: found.problem,
             file: Some(file_name),

@@ -12,7 +12,7 @@ mod survey;
 
 pub use files::Content;
 pub use locate::{JournalFile, change_journals, open_journal};
-pub use options::{TimeRange, UsnTimelineOptions};
+pub use options::UsnTimelineOptions;
 pub use path::{PathProblem, Paths, ResolvedPath};
 pub use rows::{JournalErrors, RowFile, UsnRow, UsnRowSink, usn_timeline};
 pub use search::{CarvedSink, carve_volume};

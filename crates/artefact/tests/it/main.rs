@@ -1,6 +1,11 @@
 //! Parsers of artefacts on files that others made.
 
 mod evidence;
+mod evtx_corpus;
+mod evtx_damage;
+mod evtx_damaged;
+mod evtx_evidence;
+mod evtx_records;
 mod registry_corpus;
 mod registry_damage;
 mod registry_damaged;

@@ -10,7 +10,7 @@ use super::layout::MOST_DIRECTORY_SIZE;
 use super::timestamp::RawTimestamp;
 use super::tree::Directory;
 use super::volume::Exfat;
-use crate::{Allocation, Content, Error, FileId, FileKind, Metadata, Record, Result, Times};
+use crate::{Allocation, Content, Error, FileId, FileKind, Metadata, Record, Result, Times, Whereabouts};
 
 /// The root directory, which no entry describes. Entries lie behind the boot sector, so no file has its id.
 pub(super) const ROOT: FileId = FileId(1);
@@ -71,6 +71,7 @@ impl Exfat {
             // All of a directory counts.
             valid: if set.is_directory() { length } else { stream.valid_data_length },
             contiguous: stream.no_fat_chain,
+            guess: !set.is_directory(),
         };
         let mapper = self.mapper("file", set.start());
         if live { mapper.map(allocated, most) } else { mapper.map_deleted(allocated, &self.bitmap) }
@@ -113,6 +114,7 @@ impl Exfat {
         problems.append(&mut mapping.problems);
         let mut record = Record {
             content: Content::Runs(mapping.runs),
+            whereabouts: if mapping.guessed { Whereabouts::Guessed } else { Whereabouts::Recorded },
             problems: problems.into_iter().map(Error::from).collect(),
             ..Record::new(self.metadata_of(found), set.place())
         };

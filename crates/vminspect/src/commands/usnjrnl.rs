@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use vminspect::{
     Coverage, FlagField, Guest, GuestPath, HostFile, Journal, JournalErrors, JournalFile, JournalSource,
-    NameEncoding, PathFilter, Paths, ReadAt, ReadAtExt, TimeRange, UsnFormat, UsnPlace, UsnRecord, UsnReport,
+    NameEncoding, PathFilter, Paths, Period, ReadAt, ReadAtExt, UsnFormat, UsnPlace, UsnRecord, UsnReport,
     for_terminal,
 };
 
@@ -32,13 +32,13 @@ is ? and path_problem says why.";
 pub(crate) struct Arguments {
     /// The journal: a file with the bytes of the stream $J, or with --disk the path of $UsnJrnl inside it [default with
     /// --disk: the journals of all volumes, such as C:\$Extend\$UsnJrnl].
-    #[arg(short, long, value_name = "PATH", required_unless_present = "disk")]
+    #[arg(short, long, value_name = "PATH")]
     usnjrnl: Option<PathBuf>,
     /// Read the journal from this disk: an image, a block device, or IMAGE#SNAPSHOT.
     #[arg(short, long, value_name = "DISK")]
     disk: Option<PathBuf>,
     /// Make paths with this MFT, a file of the host, for a journal that is a file of the host.
-    #[arg(long, value_name = "FILE", conflicts_with = "disk")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["disk", "carve"])]
     mft: Option<PathBuf>,
     /// Look also for records in the space of the volume that no file uses, and behind the ends of files. Of a file of
     /// the host, look for records anywhere in it instead of reading it as a journal.
@@ -106,7 +106,7 @@ fn reason(text: &str) -> Result<u32, String> {
 /// Which records are printed.
 struct Choice {
     reasons: u32,
-    times: TimeRange,
+    times: Period,
     filter: Option<PathFilter>,
 }
 
@@ -124,7 +124,7 @@ impl Choice {
 
     /// Whether a record is printed, by all but its path.
     fn takes(&self, record: &UsnRecord<'_>) -> bool {
-        let is_limited = self.times != TimeRange::default();
+        let is_limited = self.times != Period::default();
         (self.reasons == 0 || self.reasons & record.reasons != 0)
             && (!is_limited || record.change().is_some_and(|change| self.times.contains(change.time())))
     }
@@ -134,9 +134,12 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let path = arguments.output.as_deref();
     check_two_files(path, arguments.coverage.coverage.as_deref())?;
     let choice = Choice::of(arguments)?;
-    match &arguments.disk {
-        Some(disk) => of_disk(session, arguments, &choice, disk),
-        None => of_host(session, arguments, &choice),
+    match (&arguments.disk, &arguments.usnjrnl) {
+        (Some(disk), _) => of_disk(session, arguments, &choice, disk),
+        (None, Some(journal)) => of_host(session, arguments, &choice, journal),
+        (None, None) => Err(Failure::new(
+            "give a disk with --disk, or a file with the bytes of a journal with --usnjrnl; see --help",
+        )),
     }
 }
 
@@ -207,9 +210,13 @@ pub(crate) fn journals(guest: &Guest, path: Option<&Path>) -> Result<(Vec<Journa
     Ok((journals, coverage))
 }
 
-fn of_host(session: &Session, arguments: &Arguments, choice: &Choice) -> Result<Outcome, Failure> {
+fn of_host(
+    session: &Session,
+    arguments: &Arguments,
+    choice: &Choice,
+    location: &Path,
+) -> Result<Outcome, Failure> {
     let open = |path: &Path| HostFile::open(path).map_err(|error| Failure::new(error.to_string()));
-    let location = arguments.usnjrnl.as_deref().unwrap_or_else(|| Path::new(""));
     let journal = Arc::new(open(location)?);
     let mft = arguments.mft.as_deref().map(open).transpose()?.map(Arc::new);
     let evidence: Vec<&HostFile> = std::iter::once(&*journal).chain(mft.as_deref()).collect();
@@ -304,10 +311,11 @@ impl<'a> Printer<'a> {
             // Records without names match no pattern.
             return if self.choice.filter.is_none() { self.report.record(record, &place) } else { Ok(()) };
         };
-        // Where a record was carved from says nothing of when it was written, but its number does.
-        let position = if carved { u64::try_from(record.usn).unwrap_or(0) } else { record.offset };
-        let resolved =
-            self.paths.as_mut().map(|paths| paths.file(record.file, record.parent, &change.name(), position));
+        let (file, parent, name) = (record.file, record.parent, change.name());
+        let resolved = self.paths.as_mut().map(|paths| match carved {
+            true => paths.carved(file, parent, &name),
+            false => paths.file(file, parent, &name, record.offset),
+        });
         if let Some(resolved) = resolved {
             let path = GuestPath::new(resolved.path.to_vec(), NameEncoding::Wtf8);
             if self.choice.filter.as_ref().is_some_and(|filter| !filter.takes(&path)) {
