@@ -142,6 +142,19 @@ impl Paths {
         ResolvedPath { path: path.into(), problem: directory.problem }
     }
 
+    /// The path of a file by a record that is not in the journal. Its number says when it was written, but not in which
+    /// journal, and what else was is missing: nothing is known but what lies in the root.
+    #[must_use]
+    pub fn carved(&self, file: FileReference, parent: FileReference, name: &[u8]) -> ResolvedPath {
+        let separator = &[self.separator][..];
+        let (path, problem) = match (is_root(file), is_root(parent)) {
+            (true, _) => ([&self.root, separator].concat(), None),
+            (_, true) => ([&self.root, separator, name].concat(), None),
+            _ => ([&self.root, separator, b"?", separator, name].concat(), Some(PathProblem::Gap(parent))),
+        };
+        ResolvedPath { path: path.into(), problem }
+    }
+
     fn resolve(&self, directory: FileReference, position: u64) -> Known {
         let (mut from, mut to) = (0, u64::MAX);
         let mut names: Vec<&[u8]> = Vec::new();

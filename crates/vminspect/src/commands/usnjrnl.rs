@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "DISK")]
     disk: Option<PathBuf>,
     /// Make paths with this MFT, a file of the host, for a journal that is a file of the host.
-    #[arg(long, value_name = "FILE", conflicts_with = "disk")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["disk", "carve"])]
     mft: Option<PathBuf>,
     /// Look also for records in the space of the volume that no file uses, and behind the ends of files. Of a file of
     /// the host, look for records anywhere in it instead of reading it as a journal.
@@ -311,10 +311,11 @@ impl<'a> Printer<'a> {
             // Records without names match no pattern.
             return if self.choice.filter.is_none() { self.report.record(record, &place) } else { Ok(()) };
         };
-        // Where a record was carved from says nothing of when it was written, but its number does.
-        let position = if carved { u64::try_from(record.usn).unwrap_or(0) } else { record.offset };
-        let resolved =
-            self.paths.as_mut().map(|paths| paths.file(record.file, record.parent, &change.name(), position));
+        let (file, parent, name) = (record.file, record.parent, change.name());
+        let resolved = self.paths.as_mut().map(|paths| match carved {
+            true => paths.carved(file, parent, &name),
+            false => paths.file(file, parent, &name, record.offset),
+        });
         if let Some(resolved) = resolved {
             let path = GuestPath::new(resolved.path.to_vec(), NameEncoding::Wtf8);
             if self.choice.filter.as_ref().is_some_and(|filter| !filter.takes(&path)) {

@@ -9,5 +9,6 @@ mod goldens;
 mod help;
 mod registry;
 mod tool;
+mod usn_carving;
 mod usn_history;
 mod usn_vectors;
