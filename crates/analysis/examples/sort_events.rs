@@ -20,7 +20,8 @@ fn main() {
         state ^= state >> 7;
         state ^= state << 17;
         path.clear();
-        let name = format_args!("C:\\Users\\user{}\\AppData\\Local\\Cache\\{:08x}.tmp", number % 37, state as u32);
+        let name =
+            format_args!("C:\\Users\\user{}\\AppData\\Local\\Cache\\{:08x}.tmp", number % 37, state as u32);
         std::fmt::Write::write_fmt(&mut path, name).unwrap();
         bytes.clear();
         event(number, state, path.as_bytes()).push_to(&mut bytes);

@@ -1,8 +1,7 @@
 //! What a record says besides its file's metadata, for those who tell what happened when.
 
-
-use crate::{FileId, Record, Result, ScanUnit, Times};
 use crate::Error;
+use crate::{FileId, Record, Result, ScanUnit, Times};
 
 /// What the record of a file says of its own names and attributes, in a format that keeps such (NTFS). Empty elsewhere.
 #[derive(Clone, Debug, Default)]

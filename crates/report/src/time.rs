@@ -31,7 +31,8 @@ pub fn parse(text: &str, end: bool) -> Option<Timestamp> {
     }
     let moment = text.parse::<jiff::civil::DateTime>().ok()?;
     let is_day = text.parse::<jiff::civil::Date>().is_ok() && !text.contains(':');
-    let moment = if is_day && end { moment.with().time(jiff::civil::Time::MAX).build().ok()? } else { moment };
+    let moment =
+        if is_day && end { moment.with().time(jiff::civil::Time::MAX).build().ok()? } else { moment };
     Some(of_instant(jiff::tz::TimeZone::UTC.to_timestamp(moment).ok()?))
 }
 

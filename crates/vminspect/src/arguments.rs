@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
-use crate::commands::{cat, compare, completions, extract, info, list, man, registry, registry_diff, stat, timeline};
+use crate::commands::{
+    cat, compare, completions, extract, info, list, man, registry, registry_diff, stat, timeline,
+};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\

@@ -68,12 +68,12 @@ pub use vminspect_analysis::registry::{
     ListingOptions, MissingKey, RegistryComparison, RegistryOptions, ValueChange, ValueFacts, ValueRow,
     compare_hives, compare_registries, find_key,
 };
+pub use vminspect_analysis::status::{
+    FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
+};
 pub use vminspect_analysis::timeline::{
     Event, EventSource, FileRow, Histogram, Period, Reason, RegistrySource, Signs, Sorted, Sorter,
     Source as EventOrigin, State as RowState, TimelineOptions, TimelineSummary, Told, file_rows, timeline,
-};
-pub use vminspect_analysis::status::{
-    FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
 pub use vminspect_analysis::{
     Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare,

@@ -273,7 +273,8 @@ mod tests {
         }
         for (reason, source) in Reason::ALL.into_iter().zip(Source::ALL.into_iter().cycle()) {
             let mut bytes = Vec::new();
-            let event = Event { reason, source, kind: None, local: false, path: b"", detail: "", ..event(5, 5) };
+            let event =
+                Event { reason, source, kind: None, local: false, path: b"", detail: "", ..event(5, 5) };
             event.push_to(&mut bytes);
             assert_eq!(Event::parse(&bytes), Some(event));
         }

@@ -47,7 +47,14 @@ impl FileEvents {
         }
     }
 
-    fn event(&self, base: &Base<'_>, reason: Reason, time: Option<Timestamp>, local: bool, out: &mut Vec<u8>) {
+    fn event(
+        &self,
+        base: &Base<'_>,
+        reason: Reason,
+        time: Option<Timestamp>,
+        local: bool,
+        out: &mut Vec<u8>,
+    ) {
         // A time of 0 stands for none, and none of these clocks ran before 1970.
         let Some(time) = time.filter(|time| (time.seconds(), time.nanoseconds()) > (0, 0)) else { return };
         if !self.period.contains(time) {

@@ -126,7 +126,8 @@ mod tests {
         assert!(histogram.width() > 1 && histogram.width() <= 256);
         assert_eq!(histogram.total(), 50_002);
         assert_eq!(histogram.slots().map(|(_, counts)| counts.sum()).sum::<u64>(), 50_002);
-        let changes = histogram.slots().map(|(_, counts)| counts.of(Source::File, Reason::Change)).sum::<u64>();
+        let changes =
+            histogram.slots().map(|(_, counts)| counts.of(Source::File, Reason::Change)).sum::<u64>();
         assert_eq!(changes, 2);
     }
 }

@@ -59,8 +59,7 @@ impl<'a> PathTable<'a> {
             }
             let (length, parent) = stack.last().copied().unwrap_or((0, NONE));
             let skip = if parent == NONE { 0 } else { length.saturating_add(separator.len()) };
-            let entry =
-                table.push(parent, path.get(skip..).unwrap_or_default(), tree.find(found.node.id));
+            let entry = table.push(parent, path.get(skip..).unwrap_or_default(), tree.find(found.node.id));
             if found.node.kind == FileKind::Directory {
                 above.clear();
                 above.extend_from_slice(path);
@@ -72,9 +71,9 @@ impl<'a> PathTable<'a> {
 
     fn push(&mut self, parent: u32, text: &[u8], node: Option<usize>) -> u32 {
         let entry = u32::try_from(self.entries.len()).unwrap_or(NONE);
-        let next = node.and_then(|node| self.first.get_mut(node)).map_or(NONE, |first| {
-            std::mem::replace(first, entry)
-        });
+        let next = node
+            .and_then(|node| self.first.get_mut(node))
+            .map_or(NONE, |first| std::mem::replace(first, entry));
         let text_length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         self.entries.push(PathEntry { text_at: self.text.len() as u64, text_length, parent, next });
         self.text.extend_from_slice(text);

@@ -150,8 +150,7 @@ impl FileRow<'_> {
     pub fn si_before_fn(&self) -> bool {
         let Some(created) = self.times().created else { return false };
         let mut names = self.facts.names.iter().filter(|name| !name.is_short()).peekable();
-        names.peek().is_some()
-            && names.all(|name| name.times.created.is_some_and(|given| created < given))
+        names.peek().is_some() && names.all(|name| name.times.created.is_some_and(|given| created < given))
     }
 
     /// Target of a symbolic link, where it can be read.

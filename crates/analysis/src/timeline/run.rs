@@ -103,10 +103,8 @@ pub fn timeline(
     let tables = Options { memory: half.saturating_add(32 << 20), ..options.clone() };
     let events = FileEvents { name_times: what.name_times, period: what.period };
     let mut known = Vec::new();
-    let reading = Reading {
-        last_uses: last_uses(guest),
-        known: (what.hash || options.identify).then_some(&mut known),
-    };
+    let reading =
+        Reading { last_uses: last_uses(guest), known: (what.hash || options.identify).then_some(&mut known) };
     let coverage =
         rows(guest, &tables, reading, progress, &|row, out| events.push(row, out), &mut |bytes| {
             each_framed(bytes, &mut |event| sorter.push(event))

@@ -16,7 +16,7 @@ use super::row::{FileRow, State};
 use super::run::TimelineSummary;
 use crate::compare_volume::{add_problems, add_table_failure};
 use crate::deleted::Paths;
-use crate::facts::{KnownFiles, Knowing, know_files};
+use crate::facts::{Knowing, KnownFiles, know_files};
 use crate::finding::{Deletion, GuestPath};
 use crate::part::TableMemory;
 use crate::second::Found;
@@ -75,8 +75,15 @@ pub(super) fn rows(
         let last_use = reading.last_uses.get(at).copied().flatten();
         if let Some(filesystem) = &volume.filesystem {
             let (namespace, volume) = (Namespace::of(volume, &options), volume);
-            let context =
-                Context { guest, volume, filesystem: &**filesystem, options: &options, namespace, last_use, write };
+            let context = Context {
+                guest,
+                volume,
+                filesystem: &**filesystem,
+                options: &options,
+                namespace,
+                last_use,
+                write,
+            };
             let known = context.run(progress, reading.known.is_some(), &mut coverage, take)?;
             if let (Some(all), Some(known)) = (&mut reading.known, known) {
                 all.push((volume.position, known));
@@ -283,7 +290,11 @@ impl<'a> Deletions<'a> {
         Self {
             context,
             paths,
-            gone: Paths { filesystem: context.filesystem, namespace: &context.namespace, known: HashMap::new() },
+            gone: Paths {
+                filesystem: context.filesystem,
+                namespace: &context.namespace,
+                known: HashMap::new(),
+            },
             known: HashMap::new(),
             named: HashSet::new(),
             nameless: Vec::new(),

@@ -172,7 +172,8 @@ impl FileSystem for Ext {
     fn last_use(&self) -> Option<Timestamp> {
         // A superblock says when it was written last: at the end of the last use, if that ended well.
         let written = !self.superblock.needs_recovery() && !self.superblock.is_backup();
-        let last = self.superblock.mounted_and_written.into_iter().max().filter(|time| *time > 0 && written)?;
+        let last =
+            self.superblock.mounted_and_written.into_iter().max().filter(|time| *time > 0 && written)?;
         Some(Timestamp::from_unix(i64::from(last), 0, Resolution::Second))
     }
 

@@ -17,8 +17,8 @@ use super::scan::not_found;
 use super::value::Value;
 use super::volume::Ntfs;
 use crate::{
-    Content, Detail, Entries, Error, ExtendedAttribute, FactsScan, FileId, FileKind, FileSystem, Identity, LinkName,
-    Metadata, NameEncoding, Record, Result, Scan, Stream,
+    Content, Detail, Entries, Error, ExtendedAttribute, FactsScan, FileId, FileKind, FileSystem, Identity,
+    LinkName, Metadata, NameEncoding, Record, Result, Scan, Stream,
 };
 
 /// Longest list of extended attributes that is read: Windows allows 64 KiB.

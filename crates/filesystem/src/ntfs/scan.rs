@@ -8,10 +8,10 @@ use super::file::{Extensions, File};
 use super::file_record::{FileRecord, is_damaged, is_record, no_record};
 use super::mft::MftRun;
 use super::record::Recorder;
+use super::record_facts::record_facts;
 use super::volume::Ntfs;
 use super::widen;
 use crate::buffer_pool::BufferPool;
-use super::record_facts::record_facts;
 use crate::{Error, FactsScan, Record, RecordFacts, Result, Scan, ScanUnit};
 
 /// Bytes of MFT that one unit reads: small enough for a processor's own cache.

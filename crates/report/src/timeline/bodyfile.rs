@@ -121,11 +121,14 @@ impl Line<'_> {
     fn mode(&self, out: &mut Vec<u8>) {
         let metadata = &self.row.record.metadata;
         let kind = if self.is_ntfs { self.ntfs_kind() } else { kind_letter(metadata.kind) };
-        let mode = if self.is_ntfs || self.is_fat { mode_of(metadata.flags, self.is_fat) } else { metadata.mode };
+        let mode =
+            if self.is_ntfs || self.is_fat { mode_of(metadata.flags, self.is_fat) } else { metadata.mode };
         // A socket has another letter as a record than as a name.
         let of_record = if kind == b's' { b'h' } else { kind };
         out.extend_from_slice(&[kind, b'/', of_record]);
-        for (shift, special, set, unset) in [(6, 0o4000, b's', b'S'), (3, 0o2000, b's', b'S'), (0, 0o1000, b't', b'T')] {
+        for (shift, special, set, unset) in
+            [(6, 0o4000, b's', b'S'), (3, 0o2000, b's', b'S'), (0, 0o1000, b't', b'T')]
+        {
             let bits = mode >> shift;
             out.push(if bits & 4 != 0 { b'r' } else { b'-' });
             out.push(if bits & 2 != 0 { b'w' } else { b'-' });

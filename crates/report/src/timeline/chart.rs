@@ -102,7 +102,9 @@ impl<'a> Chart<'a> {
         let most = counts().map(|(_, count)| count).max().unwrap_or(0);
         let sum: u64 = counts().map(|(_, count)| count).sum();
         let decades = (1_u32..20).find(|power| 10_u64.saturating_pow(*power) >= most).unwrap_or(20);
-        let height = |count: u64| PANEL * (real(count) + 1.0).log10() / (10_f64.powi(decades.cast_signed()) + 1.0).log10();
+        let height = |count: u64| {
+            PANEL * (real(count) + 1.0).log10() / (10_f64.powi(decades.cast_signed()) + 1.0).log10()
+        };
         let named = &SERIES[series];
         for power in 0..=decades {
             // Powers that lie too close for their numbers are left out.
@@ -138,7 +140,9 @@ impl<'a> Chart<'a> {
     fn time_axis(&self, svg: &mut String, bottom: f64) {
         let bars = self.scale.last - self.scale.first + 1;
         let every = (1..).find(|every| bars / every <= 9 && nice(self.scale.step, *every)).unwrap_or(bars);
-        for index in (self.scale.first..=self.scale.last).filter(|index| index.rem_euclid(every) == 0 || bars <= 9) {
+        for index in
+            (self.scale.first..=self.scale.last).filter(|index| index.rem_euclid(every) == 0 || bars <= 9)
+        {
             let x = self.x(index);
             line(svg, (x, TOP + GAP), (x, bottom + 6.0), GRID);
             let label = self.scale.step.label(self.scale.step.start(index));

@@ -10,9 +10,9 @@ impl EventFields {
     /// The number of what the event happened to: a record's of a file, a place of a key.
     pub(super) fn number(&self, event: &Event<'_>) -> u64 {
         match event.source {
-            Source::File | Source::FileName | Source::Usn => self
-                .filesystem(event)
-                .map_or(event.file.0, |filesystem| filesystem.record_number(event.file)),
+            Source::File | Source::FileName | Source::Usn => {
+                self.filesystem(event).map_or(event.file.0, |filesystem| filesystem.record_number(event.file))
+            }
             Source::Registry | Source::EventLog => event.file.0,
         }
     }

@@ -100,7 +100,9 @@ impl Step {
             Self::Seconds(step) if step < MINUTE => {
                 format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
             }
-            Self::Seconds(step) if step < DAY => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}"),
+            Self::Seconds(step) if step < DAY => {
+                format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+            }
             Self::Seconds(_) => format!("{year:04}-{month:02}-{day:02}"),
             Self::Months(months) if months < 12 => format!("{year:04}-{month:02}"),
             Self::Months(_) => format!("{year:04}"),
@@ -128,7 +130,8 @@ fn second_of(month: i64) -> i64 {
     let day_of_year = (153 * ((of_year + 9) % 12) + 2) / 5;
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
-    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    let days =
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
     days * DAY
 }
 
@@ -149,9 +152,8 @@ impl Scale {
     /// At most `most` stretches. `None` without events.
     pub(super) fn of(histogram: &Histogram, most: i64) -> Option<Self> {
         let (from, to) = shown(histogram)?;
-        let fits = |step: &&Step| {
-            step.seconds() >= histogram.width() && step.index(to) - step.index(from) < most
-        };
+        let fits =
+            |step: &&Step| step.seconds() >= histogram.width() && step.index(to) - step.index(from) < most;
         let step = *STEPS.iter().find(fits).unwrap_or(&Step::Months(120_000));
         let mut scale = Self {
             step,
@@ -180,7 +182,8 @@ impl Scale {
         let before = side(self.before, "");
         let after = (self.after > 0).then(|| format!("{} later", self.after));
         let sides: Vec<String> = before.into_iter().chain(after).collect();
-        (!sides.is_empty()).then(|| format!("not shown, since they lie far apart: {} events", sides.join(" and ")))
+        (!sides.is_empty())
+            .then(|| format!("not shown, since they lie far apart: {} events", sides.join(" and ")))
     }
 }
 
@@ -189,7 +192,8 @@ impl Scale {
 fn shown(histogram: &Histogram) -> Option<(i64, i64)> {
     // Years that no calendar here has are left out in any case.
     let in_reach = |second: &i64| (-60_000_000_000..=250_000_000_000).contains(second);
-    let seconds = || histogram.slots().map(|(second, counts)| (second, counts.sum())).filter(|(s, _)| in_reach(s));
+    let seconds =
+        || histogram.slots().map(|(second, counts)| (second, counts.sum())).filter(|(s, _)| in_reach(s));
     let (first, last) = (seconds().next()?.0, seconds().next_back()?.0);
     let apart = histogram.total().saturating_mul(APART) / 1000;
     let quantile = |mut all: Box<dyn Iterator<Item = (i64, u64)> + '_>| {

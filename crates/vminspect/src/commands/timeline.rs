@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use vminspect::{
     Coverage, EventFields, EventFormat, EventSource, Fields, FileRow, Guest, Histogram, Options, Period,
-    Problem, Progress, RegistrySource, Timestamp, TimelineOptions,
+    Problem, Progress, RegistrySource, TimelineOptions, Timestamp,
 };
 
 use crate::arguments::{AlgorithmName, CoverageArguments, Evidence, algorithms, check_two_files};
@@ -219,11 +219,8 @@ impl Work<'_> {
 
     fn events(&self, format: EventFormat, out: &mut Output) -> Result<Coverage, Failure> {
         let arguments = self.arguments;
-        let fields = Fields {
-            algorithms: self.options.algorithms.clone(),
-            size: true,
-            file_type: arguments.identify,
-        };
+        let fields =
+            Fields { algorithms: self.options.algorithms.clone(), size: true, file_type: arguments.identify };
         let what = TimelineOptions {
             name_times: arguments.filename_times,
             period: Period { from: arguments.from, to: arguments.to },

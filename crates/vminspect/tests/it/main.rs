@@ -7,4 +7,5 @@ mod failures;
 mod goldens;
 mod help;
 mod registry;
+mod timeline;
 mod tool;
