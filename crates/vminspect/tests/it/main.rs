@@ -8,6 +8,7 @@ mod failures;
 mod goldens;
 mod help;
 mod registry;
+mod timeline;
 mod tool;
 mod usn_carving;
 mod usn_history;
