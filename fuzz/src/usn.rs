@@ -11,7 +11,10 @@ use crate::seed::Seed;
 
 /// A journal and the MFT of the volume that it tells of; and where the MFT begins.
 static SEED: LazyLock<(Seed, Vec<usize>)> = LazyLock::new(|| {
-    Seed::joined(&[include_bytes!("../seeds/usn-history.J.gz"), include_bytes!("../seeds/usn-history.mft.gz")])
+    Seed::joined(&[
+        include_bytes!("../seeds/usn-history.J.gz"),
+        include_bytes!("../seeds/usn-history.mft.gz"),
+    ])
 });
 
 /// The first byte of the input chooses: what follows is a journal, or it is damage to a journal and an MFT, whose paths

@@ -166,7 +166,10 @@ fn damage_by_cutting_loses_only_the_last_record() {
                 assert_eq!(found, whole, "{name}, {end} bytes");
                 let begun = records.iter().filter(|(offset, _)| *offset < end as u64).count();
                 assert!(found.len() + 1 >= begun && told <= 1, "{name}, {end} bytes: {told} errors");
-                assert!(found.len() == begun || told == 1, "{name}, {end} bytes: a record is lost in silence");
+                assert!(
+                    found.len() == begun || told == 1,
+                    "{name}, {end} bytes: a record is lost in silence"
+                );
             }
         }
         for start in (0..sound.len()).step_by(step) {

@@ -39,7 +39,8 @@ fn records_are_found_in_free_space_and_slack_and_nowhere_else() {
     let mut truth = truth();
     assert!(["free", "slack"].iter().all(|place| truth.values().any(|record| record["where"] == *place)));
     for line in carved(&["--disk", &image(directory.path())]) {
-        let record = truth.remove(&line["offset"].as_u64().unwrap()).unwrap_or_else(|| panic!("no record: {line}"));
+        let record =
+            truth.remove(&line["offset"].as_u64().unwrap()).unwrap_or_else(|| panic!("no record: {line}"));
         check(&line, &record);
         // The directory had another name then, and nothing tells that.
         assert_eq!(line["path"], format!("/?/{}", record["name"].as_str().unwrap()), "{line}");
