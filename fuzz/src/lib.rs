@@ -3,6 +3,7 @@
 //!
 //! Most inputs are not a disk but damage to one: see `seed`.
 
+mod event_log;
 mod evidence;
 mod filesystem;
 mod guest;
@@ -15,6 +16,7 @@ mod text;
 mod usn;
 mod volume;
 
+pub use event_log::evtx;
 pub use filesystem::{exfat, ext, ext_journal, fat, ntfs};
 pub use guest::guest;
 pub use image::qcow2;
@@ -36,6 +38,7 @@ pub struct Target {
 
 /// Every target.
 pub static TARGETS: &[Target] = &[
+    Target { name: "evtx", run: evtx },
     Target { name: "exfat", run: exfat },
     Target { name: "ext", run: ext },
     Target { name: "ext_journal", run: ext_journal },

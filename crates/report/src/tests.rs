@@ -1,3 +1,4 @@
+use vminspect_analysis::event_log::{EventBrief, EventComparison, LogChange, LogFate};
 use vminspect_analysis::finding::{
     Comparison, Evidence, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange,
     Value,
@@ -12,7 +13,7 @@ use vminspect_filesystem::NameEncoding;
 use vminspect_filesystem::{DeviceNumber, FileKind};
 use vminspect_guest::{Coverage, Problem};
 
-use crate::{ExtractionSummary, Fields, Format, comparison, listing};
+use crate::{Changes, ExtractionSummary, Fields, Format, comparison, listing};
 
 const FORMATS: [Format; 4] = [Format::Json, Format::JsonLines, Format::Csv, Format::Table { colour: false }];
 

@@ -48,11 +48,11 @@ pub(crate) enum Command {
     Extract(extract::Arguments),
     Registry(registry::Arguments),
     RegistryDiff(registry_diff::Arguments),
+    Timeline(Box<timeline::Arguments>),
     Usnjrnl(usnjrnl::Arguments),
     #[command(name = "usnjrnl_timeline", alias = "usnjrnl-timeline")]
     UsnjrnlTimeline(usnjrnl_timeline::Arguments),
     Eventlog(eventlog::Arguments),
-    Timeline(Box<timeline::Arguments>),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }

@@ -1,6 +1,6 @@
 //! The way through the chunks of logs, which all analyses of events share.
 
-use vminspect_artefact::evtx::{Chunk, Decoder, Form, Record};
+use vminspect_artefact::evtx::{Chunk, Decoder, FileHeader, Form, Record};
 use vminspect_bytes::ReadError;
 
 use super::EventLog;
@@ -113,7 +113,7 @@ impl<C: Collect> Reader<'_, '_, '_, C> {
         }
         let mut found = Chunk::scan(buffer, of.log.chunk_offset(chunk), self.walk.recover);
         outcome.problems.append(&mut found.problems);
-        let is_dirty = of.log.header().is_none_or(|header| header.is_dirty());
+        let is_dirty = of.log.header().is_none_or(FileHeader::is_dirty);
         outcome.problems.extend(
             found.header.as_ref().filter(|header| !is_dirty && !header.is_dirty()).and_then(|header| {
                 wrong_checksum(header.header_checksum_holds, header.records_checksum_holds, found.offset)

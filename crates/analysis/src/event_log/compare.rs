@@ -32,6 +32,15 @@ pub fn compare_event_logs(before: &Guest, after: &Guest) -> EventComparison {
     let (new, coverage) = after.event_logs();
     found.coverage.extend(coverage);
     let same = |a: &EventLogFile, b: &EventLogFile| a.path.eq_ignore_ascii_case(&b.path);
+    for (guest, logs) in [(before, &old), (after, &new)] {
+        if logs.is_empty() && guest.coverage().has_failures() {
+            // What the other has is neither created nor deleted: it may be where this one cannot be read.
+            let error =
+                ReadError::corrupt("event logs").found("none, which may be for what could not be read");
+            found.coverage.add_read_error(guest.image(), b"", &error);
+            return found;
+        }
+    }
     for log in &new {
         let older = old.iter().find(|old| same(old, log));
         compare_pair((before, older), (after, Some(log)), &mut found);

@@ -150,8 +150,8 @@ fn short_key(time: Timestamp) -> u64 {
 }
 
 impl<'a> Event<'a> {
-    /// Appends the event. Equal events are equal bytes.
-    pub(super) fn push_to(&self, out: &mut Vec<u8>) {
+    /// Appends the event as bytes, whose order is that of time. Equal events are equal bytes.
+    pub fn push_to(&self, out: &mut Vec<u8>) {
         let mut header = [0_u8; HEADER];
         let mut at = 0;
         let mut put = |bytes: &[u8]| {
@@ -189,8 +189,9 @@ impl<'a> Event<'a> {
         bits.iter().rev().fold(0, |flags, bit| flags << 1 | u8::from(*bit))
     }
 
-    /// The event that was written by [`Event::push_to`].
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+    /// The event that was written by [`Event::push_to`]. `None` when the bytes are none.
+    #[must_use]
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
         let number = |at: usize, length: usize| {
             header[at..at + length].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte))

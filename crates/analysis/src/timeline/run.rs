@@ -39,7 +39,7 @@ pub struct Told {
 /// What a timeline came to.
 #[derive(Clone, Debug, Default)]
 pub struct TimelineSummary {
-    /// Events that were handed out.
+    /// Events that were handed out. 0 of rows of files.
     pub events: u64,
     /// What could not be read.
     pub coverage: Coverage,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use rayon::prelude::*;
-use vminspect_bytes::Timestamp;
+use vminspect_bytes::{Timestamp, host_bytes_read};
 use vminspect_filesystem::{
     Allocation, Error, FactsScan, FileId, FileKind, FileSystem, Record, RecordFacts, ScanUnit,
 };
@@ -13,6 +13,7 @@ use vminspect_guest::{Coverage, Guest, GuestVolume};
 
 use super::paths::PathTable;
 use super::row::{FileRow, State};
+use super::run::TimelineSummary;
 use crate::compare_volume::{add_problems, add_table_failure};
 use crate::deleted::Paths;
 use crate::facts::{Knowing, KnownFiles, know_files};
@@ -43,8 +44,11 @@ pub fn file_rows(
     progress: &dyn Progress,
     write: RowWriter<'_>,
     take: RowSink<'_>,
-) -> io::Result<Coverage> {
-    rows(guest, options, Reading::default(), progress, write, take)
+) -> io::Result<TimelineSummary> {
+    let coverage = rows(guest, options, Reading::default(), progress, write, take)?;
+    let mut summary = TimelineSummary { coverage, ..TimelineSummary::default() };
+    summary.statistics.host_bytes_read = host_bytes_read();
+    Ok(summary)
 }
 
 /// What is read besides.

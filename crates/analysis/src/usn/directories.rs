@@ -14,6 +14,8 @@ use vminspect_filesystem::{Error, FileId, Result};
 pub(super) struct MftState {
     directories: HashMap<FileReference, Name>,
     files: HashMap<u32, FileState>,
+    /// The largest update sequence number that a file has of its last change.
+    pub(super) newest_usn: u64,
     /// Records that could not be read.
     pub(super) problems: Vec<Error>,
 }
@@ -71,6 +73,7 @@ impl MftState {
             state.directories.extend(part.directories);
             state.files.extend(part.files);
             state.problems.extend(part.problems);
+            state.newest_usn = state.newest_usn.max(part.newest_usn);
             extensions.extend(part.extensions);
         }
         for (base, extension) in extensions {
@@ -126,6 +129,7 @@ struct Part {
     directories: Vec<(FileReference, Name)>,
     files: Vec<(u32, FileState)>,
     extensions: Vec<((u32, u16), Extension)>,
+    newest_usn: u64,
     problems: Vec<Error>,
 }
 
@@ -142,6 +146,9 @@ impl Part {
                 self.extensions.push((base, Extension { name: name(entry), size: entry.size }));
             }
             return;
+        }
+        if entry.is_in_use() {
+            self.newest_usn = self.newest_usn.max(entry.usn().unwrap_or(0));
         }
         if let Some(mentioned) = mentioned.get(&entry.number()) {
             // Deleting a file counts the sequence number up, unless it was not finished.

@@ -87,6 +87,15 @@ impl Survey {
         self.history.add_gap(length.max(end), damaged.max(zeros));
     }
 
+    /// Records are missing at the end, too, where a file has changed after the last one.
+    fn look_for_newer_changes(&mut self, newest: u64) {
+        if let Some(end) = &self.end
+            && i64::try_from(newest).is_ok_and(|newest| newest >= end.usn)
+        {
+            self.history.add_gap(end.position.saturating_add(1), u64::MAX);
+        }
+    }
+
     fn add(&mut self, record: &Record<'_>) {
         self.look_for_gap(record);
         let Some(change) = record.change() else { return };
@@ -161,15 +170,34 @@ impl JournalSource {
             ControlFlow::Continue(())
         });
         survey.look_for_gap_at_end(self.bytes.len());
-        survey.history.finish();
         let state = self.mft.as_ref().map(|mft| MftState::read(mft, &survey.mentioned));
         let (mut state, mut problems) = match state {
             Some(Ok(state)) => (state, Vec::new()),
             Some(Err(error)) => (MftState::default(), vec![error]),
             None => Default::default(),
         };
+        survey.look_for_newer_changes(state.newest_usn);
+        survey.history.finish();
         problems.extend(std::mem::take(&mut state.problems).into_iter().take(MOST_PROBLEMS));
         let paths = Paths::new(survey.history, state, &self.root, self.separator);
         (paths, Lives(survey.lives), problems)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_missing_where_files_have_changed_since() {
+        for (newest, is_missing) in
+            [(0, false), (4095, false), (4096, true), (1 << 40, true), (u64::MAX, false)]
+        {
+            let mut survey = Survey { end: Some(End { usn: 4096, position: 512 }), ..Survey::default() };
+            survey.look_for_newer_changes(newest);
+            survey.history.finish();
+            assert_eq!(survey.history.has_gap(511, u64::MAX), is_missing, "{newest}");
+            assert!(!survey.history.has_gap(0, 512), "{newest}");
+        }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Exfat {
     pub(super) guid: Option<[u8; 16]>,
     pub(super) problems: Vec<Error>,
     pub(super) tree: OnceLock<Tree>,
+    /// With directories that no entry names.
+    whole_tree: OnceLock<Tree>,
 }
 
 impl Exfat {
@@ -50,6 +52,7 @@ impl Exfat {
             guid: None,
             problems,
             tree: OnceLock::new(),
+            whole_tree: OnceLock::new(),
         };
         fs.read_root();
         fs.add_notes();
@@ -218,7 +221,12 @@ impl Exfat {
 
     /// The tree of directories, walked when it is first asked for.
     pub(super) fn tree(&self) -> &Tree {
-        self.tree.get_or_init(|| Tree::walk(self))
+        self.tree.get_or_init(|| Tree::walk(self, false))
+    }
+
+    /// The same with directories that no entry names any more: free clusters are looked at for it.
+    pub(super) fn whole_tree(&self) -> &Tree {
+        self.whole_tree.get_or_init(|| Tree::walk(self, true))
     }
 }
 

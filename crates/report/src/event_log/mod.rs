@@ -68,7 +68,7 @@ impl EventFormat {
             Self::Json if summary.events == 0 => out.write_all(b"]\n")?,
             Self::Json => out.write_all(b"\n]\n")?,
             Self::JsonLines => {
-                jsonl::last_line(&mut JsonWriter::new(&mut *out, Layout::Line), &summary.coverage)?
+                jsonl::last_line(&mut JsonWriter::new(&mut *out, Layout::Line), &summary.coverage)?;
             }
         }
         out.flush()

@@ -185,8 +185,15 @@ fn mode_of(flags: u64, is_fat: bool) -> u32 {
 
 /// Appends a name for a field of a body file.
 pub(crate) fn push_name(name: &[u8], encoding: NameEncoding, out: &mut Vec<u8>) {
-    if name.iter().all(|byte| matches!(byte, 0x20..=0x7e) && *byte != b'\\' && *byte != b'|') {
-        return out.extend_from_slice(name);
+    // Most of most names is plain, but for the separators of Windows.
+    if name.iter().all(|byte| matches!(byte, 0x20..=0x7e)) {
+        let mut rest = name;
+        while let Some(at) = memchr::memchr2(b'\\', b'|', rest) {
+            out.extend_from_slice(&rest[..at]);
+            out.extend_from_slice(&[b'\\', rest[at]]);
+            rest = &rest[at + 1..];
+        }
+        return out.extend_from_slice(rest);
     }
     if encoding == NameEncoding::Wtf8 && std::str::from_utf8(name).is_err() {
         let (text, _) = vminspect_bytes::decode_wtf8(name);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use vminspect::{
     Coverage, EventFields, EventFormat, EventLogSource, EventSource, Fields, FileRow, Guest, Histogram,
-    Options, Problem, Progress, RegistrySource, TimelineOptions, Timestamp, UsnSource,
+    Options, Problem, Progress, RegistrySource, TimelineOptions, UsnSource,
 };
 
 use crate::arguments::{AlgorithmName, CoverageArguments, Evidence, algorithms, check_two_files};
@@ -190,12 +190,13 @@ impl Work<'_> {
         out: &mut Output,
         write: &(dyn Fn(&FileRow<'_>, &mut Vec<u8>) + Sync),
     ) -> Result<Coverage, Failure> {
-        let coverage = self.session.in_pool(|| {
+        let summary = self.session.in_pool(|| {
             vminspect::file_rows(self.guest, self.options, self.progress, write, &mut |bytes| {
                 out.write_all(bytes)
             })
         })??;
-        Ok(coverage)
+        statistics::tell(self.session, &summary.statistics);
+        Ok(summary.coverage)
     }
 
     fn mftecmd(&self, out: &mut Output) -> Result<Coverage, Failure> {
