@@ -55,7 +55,8 @@ pub(crate) fn deleted_files(
     let mut paths = Paths { filesystem, namespace, known: HashMap::new() };
     let (mut files, mut problems) = (Vec::new(), Problems::new());
     let mut nameless = Nameless::default();
-    let mut take = |remains: Remains, files: &mut Vec<DeletedFile>| match (remains.is_directory, remains.name) {
+    let mut take = |remains: Remains, files: &mut Vec<DeletedFile>| match (remains.is_directory, remains.name)
+    {
         (false, Some(name)) => files.push(paths.of_file(remains.file, &name)),
         (false, None) => drop(nameless.files.insert(remains.file, remains.is_empty)),
         (true, None) => drop(nameless.directories.insert(remains.file)),
@@ -99,7 +100,12 @@ pub(crate) struct DeletedFiles {
 
 impl DeletedFiles {
     /// How much is left of one of them, or of a stream of it.
-    pub(crate) fn remains(&self, filesystem: &dyn FileSystem, record: &Record, stream: Stream<'_>) -> Remaining {
+    pub(crate) fn remains(
+        &self,
+        filesystem: &dyn FileSystem,
+        record: &Record,
+        stream: Stream<'_>,
+    ) -> Remaining {
         let mut remains = remains_of(filesystem, record, stream);
         let named = match stream {
             Stream::Named(name) => record.streams.iter().find(|stream| stream.name == name),
@@ -242,7 +248,8 @@ impl Nameless {
             todo.push((directory, namespace.recovered(directory, b""), Deletion::Displaced));
         }
         for (file, is_empty) in self.files {
-            let is_empty = is_empty && filesystem.restored(file).is_ok_and(|record| record.metadata.size == 0);
+            let is_empty =
+                is_empty && filesystem.restored(file).is_ok_and(|record| record.metadata.size == 0);
             if !is_empty {
                 let path = namespace.recovered(file, b"file-");
                 files.push(DeletedFile { file, path, deletion: Deletion::Displaced });
@@ -267,7 +274,11 @@ impl Nameless {
         for entry in entries {
             match entry {
                 Ok(entry) if self.files.remove(&entry.id).is_some() => {
-                    files.push(DeletedFile { file: entry.id, path: namespace.join(path, &entry.name), deletion });
+                    files.push(DeletedFile {
+                        file: entry.id,
+                        path: namespace.join(path, &entry.name),
+                        deletion,
+                    });
                 }
                 Ok(entry) if self.directories.remove(&entry.id) => {
                     let path = namespace.join(path, &entry.name);

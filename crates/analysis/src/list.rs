@@ -129,7 +129,13 @@ impl Listing<'_> {
                 for stream in &record.streams {
                     let path = stream_name(&file.path, &stream.name);
                     let of_file = DeletedFile { path, ..file.clone() };
-                    self.deleted_row((&record, Stream::Named(&stream.name)), &of_file, &deleted, summary, sink)?;
+                    self.deleted_row(
+                        (&record, Stream::Named(&stream.name)),
+                        &of_file,
+                        &deleted,
+                        summary,
+                        sink,
+                    )?;
                 }
             }
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use vminspect_bytes::{ByteRange, Origin, ReadAt, ReadAtExt};
 use vminspect_filesystem::{
-    Allocation, Content, Detail, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata, Place, Record,
-    Remains, Stream,
+    Allocation, Content, Detail, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata, Place,
+    Record, Remains, Stream,
 };
 use vminspect_guest::{Guest, Located};
 
@@ -133,7 +133,8 @@ pub fn status(guest: &Guest, located: Located, path: &[u8]) -> Result<FileStatus
     let mut details = told(filesystem.details(&record), &mut problems);
     details.sort_by_key(|detail| detail.field);
     let names = told(filesystem.names(located.file), &mut problems).into_iter();
-    let is_gone = record.metadata.allocation == Allocation::Deleted && record.metadata.kind == FileKind::Regular;
+    let is_gone =
+        record.metadata.allocation == Allocation::Deleted && record.metadata.kind == FileKind::Regular;
     let is_link = record.metadata.kind == FileKind::Symlink;
     let target = is_link.then(|| told(filesystem.read_link(located.file).map(Some), &mut problems)).flatten();
     let streams = record.streams.iter().map(|stream| StreamStatus {

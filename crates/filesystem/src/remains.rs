@@ -131,12 +131,14 @@ fn encoded(filesystem: &dyn FileSystem, runs: &[Run], size: u64, found: &mut Rem
     let mut stored = Remains::default();
     let end = runs.last().map_or(0, |run| run.start.saturating_add(run.length));
     add_runs(filesystem, runs, end, &mut stored);
-    let all = stored.free.saturating_add(stored.reused).saturating_add(stored.unknown).saturating_add(stored.lost);
+    let all =
+        stored.free.saturating_add(stored.reused).saturating_add(stored.unknown).saturating_add(stored.lost);
     let share = |part: u64| {
         let scaled = u128::from(part).saturating_mul(u128::from(size)).checked_div(u128::from(all));
         scaled.and_then(|part| u64::try_from(part).ok()).unwrap_or(0)
     };
-    (found.reused, found.unknown, found.lost) = (share(stored.reused), share(stored.unknown), share(stored.lost));
+    (found.reused, found.unknown, found.lost) =
+        (share(stored.reused), share(stored.unknown), share(stored.lost));
     let gone = found.reused.saturating_add(found.unknown).saturating_add(found.lost);
     found.free = size.saturating_sub(gone);
 }
@@ -147,7 +149,9 @@ fn add_runs(filesystem: &dyn FileSystem, runs: &[Run], size: u64, found: &mut Re
         let length = run.length.min(size.saturating_sub(run.start));
         match run.place {
             Place::Zero => found.free = found.free.saturating_add(length),
-            Place::Volume(place) if place >= OVERWRITTEN => found.reused = found.reused.saturating_add(length),
+            Place::Volume(place) if place >= OVERWRITTEN => {
+                found.reused = found.reused.saturating_add(length)
+            }
             Place::Volume(place) if place >= LOST => found.lost = found.lost.saturating_add(length),
             Place::Volume(place) => {
                 let there = filesystem.view().len().saturating_sub(place).min(length);

@@ -29,7 +29,8 @@ pub(crate) fn json<W: Write>(out: &mut JsonWriter<W>, remains: &Remains) -> io::
 /// The same for a person; nothing where all is as a record says.
 pub(crate) fn text(remains: &Remains) -> Option<String> {
     let mut parts = Vec::new();
-    let share = |bytes: u64, what: &str| (bytes > 0).then(|| format!("{bytes} of {} bytes {what}", remains.size));
+    let share =
+        |bytes: u64, what: &str| (bytes > 0).then(|| format!("{bytes} of {} bytes {what}", remains.size));
     parts.extend(share(remains.reused, "in clusters that others use now"));
     parts.extend(share(remains.shared.unwrap_or(0), "in clusters that another deleted file had later"));
     parts.extend(share(remains.unknown, "in clusters whose use is not known"));

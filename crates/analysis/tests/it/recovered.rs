@@ -14,7 +14,8 @@ const SECTOR: usize = 512;
 fn images() -> Vec<String> {
     let directory = std::fs::read_dir(fixture("dfr")).unwrap();
     let names = directory.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.filter_map(|name| Some(name.strip_suffix(".json")?.to_owned())).collect();
+    let mut names: Vec<String> =
+        names.filter_map(|name| Some(name.strip_suffix(".json")?.to_owned())).collect();
     names.sort();
     names
 }

@@ -395,7 +395,10 @@ impl Mapper<'_> {
         let there = self.geometry.cluster_count.saturating_sub(next.0.saturating_sub(FIRST_CLUSTER));
         for (first, length, free) in bitmap.stretches(self.view, next, there) {
             for cluster in (0..length).map(|index| first.plus(index)).take_while(|_| free) {
-                if clusters.count >= needed || clusters.fragments.len() >= MOST_FRAGMENTS || !clusters.push(cluster) {
+                if clusters.count >= needed
+                    || clusters.fragments.len() >= MOST_FRAGMENTS
+                    || !clusters.push(cluster)
+                {
                     return;
                 }
             }

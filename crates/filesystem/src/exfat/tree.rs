@@ -11,7 +11,8 @@ use super::boot::Cluster;
 use super::directory::{Item, Items, Slots, stretches};
 use super::entry_set::EntrySet;
 use super::layout::{
-    ENTRY_SIZE, FILE, FILE_NAME, FIRST_CLUSTER, MOST_DIRECTORY_SIZE, MOST_SECONDARY, STREAM_EXTENSION, TYPE_IN_USE,
+    ENTRY_SIZE, FILE, FILE_NAME, FIRST_CLUSTER, MOST_DIRECTORY_SIZE, MOST_SECONDARY, STREAM_EXTENSION,
+    TYPE_IN_USE,
 };
 use super::volume::Exfat;
 use crate::{Error, FileId};
@@ -173,7 +174,8 @@ impl Walk<'_> {
             }
         }
         if left == 0 {
-            let error = ReadError::unsupported("lost directories").found("more free clusters than are looked at");
+            let error =
+                ReadError::unsupported("lost directories").found("more free clusters than are looked at");
             self.tree.problems.push(error.into());
         }
     }
@@ -185,7 +187,9 @@ impl Walk<'_> {
         let mut start = free.start();
         while start < free.end() && *left > 0 {
             let cluster = ByteRange::at(start, size).intersection(free);
-            if found.is_none() && let Some(next) = self.behind_zeros(ByteRange::new(start, free.end()), size) {
+            if found.is_none()
+                && let Some(next) = self.behind_zeros(ByteRange::new(start, free.end()), size)
+            {
                 start = next;
                 continue;
             }

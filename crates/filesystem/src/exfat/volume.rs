@@ -61,7 +61,13 @@ impl Exfat {
 
     /// The clusters of the root directory.
     pub(super) fn root_mapping(&self) -> Mapping {
-        let root = Allocated { first: self.geometry.root, length: None, valid: u64::MAX, contiguous: false, guess: false };
+        let root = Allocated {
+            first: self.geometry.root,
+            length: None,
+            valid: u64::MAX,
+            contiguous: false,
+            guess: false,
+        };
         self.mapper("root directory", self.geometry.root_field().start()).map(root, MOST_DIRECTORY_SIZE)
     }
 
@@ -181,7 +187,8 @@ impl Exfat {
     /// The clusters of the bitmap or the table: a chain, always.
     fn map_whole(&self, first: u32, length: u64, structure: &'static str, at: u64) -> Mapping {
         let first = boot::Cluster(first);
-        let allocated = Allocated { first, length: Some(length), valid: length, contiguous: false, guess: false };
+        let allocated =
+            Allocated { first, length: Some(length), valid: length, contiguous: false, guess: false };
         self.mapper(structure, at).map(allocated, length)
     }
 

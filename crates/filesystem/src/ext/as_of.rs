@@ -73,7 +73,8 @@ impl<'a> AsOf<'a> {
 
     /// What lies there now, if that can be a part of the map still.
     fn from_volume(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        let gone = |found: &'static str| Err(ReadError::corrupt("map of a deleted file").at(offset).found(found));
+        let gone =
+            |found: &'static str| Err(ReadError::corrupt("map of a deleted file").at(offset).found(found));
         let range = ByteRange::at(offset, widen(buf.len()));
         match self.fs.blocks_used(range) {
             Ok(used) if !used.is_empty() => return gone("a block that another file uses now"),

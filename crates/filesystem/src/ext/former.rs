@@ -114,7 +114,14 @@ impl Former {
 /// Finds the files that older copies of inodes tell of.
 pub(super) fn former(fs: &Ext, history: History) -> Former {
     let mut former = Former { history, versions: Vec::new(), untold: 0 };
-    let mut search = Search { fs, copy: Vec::new(), before: Vec::new(), found: Vec::new(), of_block: HashMap::new(), untold: 0 };
+    let mut search = Search {
+        fs,
+        copy: Vec::new(),
+        before: Vec::new(),
+        found: Vec::new(),
+        of_block: HashMap::new(),
+        untold: 0,
+    };
     for (first, table) in fs.inode_tables() {
         search.table(first, table, &former.history);
     }
@@ -178,7 +185,9 @@ impl Search<'_> {
             }
             let Some(number) = InodeNumber::new(number) else { continue };
             let place = vminspect_bytes::ByteRange::default();
-            let Some(inode) = Inode::new(number, bytes, place).filter(|inode| !inode.is_blank()) else { continue };
+            let Some(inode) = Inode::new(number, bytes, place).filter(|inode| !inode.is_blank()) else {
+                continue;
+            };
             if number.get() < self.fs.superblock.first_inode || inode.problem(&self.fs.superblock).is_some() {
                 continue;
             }
@@ -209,7 +218,8 @@ impl Search<'_> {
         let tail = self.found.split_off(known);
         for mut version in tail {
             let index = usize::try_from(version.number.get().saturating_sub(1)).unwrap_or(0);
-            let slot = index.checked_rem(fs.inodes_per_group()).unwrap_or(0).checked_rem(per_block).unwrap_or(0);
+            let slot =
+                index.checked_rem(fs.inodes_per_group()).unwrap_or(0).checked_rem(per_block).unwrap_or(0);
             let start = slot.saturating_mul(size);
             let bytes = present.get(start..start.saturating_add(size)).unwrap_or_default();
             let inode = Inode::new(version.number, bytes, vminspect_bytes::ByteRange::default());

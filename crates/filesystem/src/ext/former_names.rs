@@ -77,9 +77,10 @@ impl<'a> Names<'a> {
             let first = place.checked_div(block).unwrap_or(0);
             let logical = run.start.checked_div(block).unwrap_or(0);
             let end = first.saturating_add(run.length.div_ceil(block));
-            let of_run = history.copies_within(first, end).iter().map(|copy| {
-                (copy.age, logical.saturating_add(copy.block.saturating_sub(first)), *copy)
-            });
+            let of_run = history
+                .copies_within(first, end)
+                .iter()
+                .map(|copy| (copy.age, logical.saturating_add(copy.block.saturating_sub(first)), *copy));
             copies.extend(of_run.take(MOST_COPIES.saturating_sub(copies.len())));
             if record.metadata.allocation == Allocation::Deleted {
                 self.left_over(first, end, logical);

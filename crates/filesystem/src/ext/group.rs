@@ -5,7 +5,8 @@ use zerocopy::FromBytes;
 
 use super::checksum::{crc16, crc32c, crc32c_with_hole};
 use super::layout::{
-    BG_CHECKSUM_OFFSET, EXT4_BG_BLOCK_UNINIT, EXT4_BG_INODE_UNINIT, RawGroupDescriptor, RawGroupDescriptorHigh, SUPERBLOCK_OFFSET,
+    BG_CHECKSUM_OFFSET, EXT4_BG_BLOCK_UNINIT, EXT4_BG_INODE_UNINIT, RawGroupDescriptor,
+    RawGroupDescriptorHigh, SUPERBLOCK_OFFSET,
 };
 use super::superblock::{BlockNumber, Superblock};
 use super::widen;
@@ -67,10 +68,7 @@ pub(super) fn read_groups(
             // Past the end of the volume there is no use in going on for each of many groups.
             if offset >= volume.len() {
                 report(error.clone());
-                groups.resize(
-                    usize::try_from(superblock.groups).unwrap_or(0),
-                    Group::unknown(None, 0),
-                );
+                groups.resize(usize::try_from(superblock.groups).unwrap_or(0), Group::unknown(None, 0));
                 break;
             }
             report(error.clone());
@@ -293,7 +291,8 @@ impl Table<'_> {
 
     fn bitmap_place(&self, bytes: &[u8]) -> Option<BlockNumber> {
         let (raw, rest) = RawGroupDescriptor::ref_from_prefix(bytes).ok()?;
-        let high = RawGroupDescriptorHigh::ref_from_prefix(rest).map_or(0, |(high, _)| high.bg_block_bitmap_hi.get());
+        let high = RawGroupDescriptorHigh::ref_from_prefix(rest)
+            .map_or(0, |(high, _)| high.bg_block_bitmap_hi.get());
         Some(BlockNumber(u64::from(raw.bg_block_bitmap_lo.get()) | u64::from(high) << 32))
     }
 

@@ -45,7 +45,8 @@ pub(super) fn guess(table: &mut FatTable<'_>, first: u32, size: u64, owner: File
     found.depends.push(geometry.entries(geometry.active_fat, span));
     let (free, used) = (taken.free, taken.used);
     found.problem = if !skips {
-        let text = format!("its first cluster {first} in use, with {used} of {wanted} clusters from there on");
+        let text =
+            format!("its first cluster {first} in use, with {used} of {wanted} clusters from there on");
         Some(damaged().found(text))
     } else if used > 0 {
         let text = format!("{used} clusters in use among the {wanted} from cluster {first} on, stepped over");
@@ -79,7 +80,11 @@ fn take(table: &mut FatTable<'_>, first: u32, wanted: u64, skips: bool) -> Taken
     let mut taken = Taken::default();
     let mut number = first;
     let is_done = |taken: &Taken| {
-        if skips { taken.free >= wanted || taken.used >= MOST_SKIPPED } else { taken.free.saturating_add(taken.used) >= wanted }
+        if skips {
+            taken.free >= wanted || taken.used >= MOST_SKIPPED
+        } else {
+            taken.free.saturating_add(taken.used) >= wanted
+        }
     };
     while !is_done(&taken) {
         let Some(cluster) = geometry.cluster(number) else { break };

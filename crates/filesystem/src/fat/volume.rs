@@ -87,7 +87,9 @@ impl Fat {
             u32::try_from(index.unwrap_or(0)).unwrap_or(u32::MAX).saturating_add(2)
         };
         let numbers = number(inside.start())..=number(inside.end().saturating_sub(1));
-        for cluster in numbers.filter_map(|number| geometry.cluster(number)).take_while(|_| !inside.is_empty()) {
+        for cluster in
+            numbers.filter_map(|number| geometry.cluster(number)).take_while(|_| !inside.is_empty())
+        {
             if table.link(geometry.active_fat, cluster)? != Link::Free {
                 let place = ByteRange::at(geometry.offset(cluster), geometry.cluster_size.into());
                 used.insert(place.intersection(range));

@@ -31,7 +31,9 @@ impl Ntfs {
             let bits = bitmap.read_vec(byte, usize::try_from(length).unwrap_or(0))?;
             for run in set_ranges(&bits, byte.saturating_mul(8)) {
                 let run = run.intersection(ByteRange::new(first, end));
-                used.insert(ByteRange::at(cluster.of(run.start()), cluster.of(run.len())).intersection(range));
+                used.insert(
+                    ByteRange::at(cluster.of(run.start()), cluster.of(run.len())).intersection(range),
+                );
             }
             byte = byte.saturating_add(length);
         }

@@ -13,8 +13,8 @@ use super::directory::DirectoryEntries;
 use super::file::{Extensions, File};
 use super::file_record::FileRecord;
 use super::layout::{
-    EXTEND_RECORD, FIRST_USER_RECORD, LOG_FILE_RECORD, ROOT_RECORD, RawVolumeInformation,
-    SECURE_RECORD, UPCASE_RECORD, VOLUME_FLAG_NAMES, VOLUME_RECORD, attribute_type,
+    EXTEND_RECORD, FIRST_USER_RECORD, LOG_FILE_RECORD, ROOT_RECORD, RawVolumeInformation, SECURE_RECORD,
+    UPCASE_RECORD, VOLUME_FLAG_NAMES, VOLUME_RECORD, attribute_type,
 };
 use super::loose::Parents;
 use super::mft::Mft;
@@ -279,5 +279,4 @@ impl Ntfs {
             })
             .as_ref()
     }
-
 }

@@ -160,7 +160,12 @@ impl History {
     ///
     /// # Errors
     /// When it cannot be read, or its checksum does not fit.
-    pub(crate) fn read(&self, view: &dyn ReadAt, copy: &BlockCopy, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+    pub(crate) fn read(
+        &self,
+        view: &dyn ReadAt,
+        copy: &BlockCopy,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), ReadError> {
         let damaged = || ReadError::corrupt("copy of a block in the journal");
         let place = self.place(view, copy).ok_or_else(|| damaged().found("no place on the volume"))?;
         bytes.resize(usize::try_from(self.superblock.block_size).unwrap_or(0), 0);

@@ -45,7 +45,9 @@ const MAGIC: [u8; 4] = JBD2_MAGIC_NUMBER.to_be_bytes();
 
 #[test]
 fn copies_of_transactions_that_were_written_to_their_places_are_found() {
-    for (sums, wide) in [(Sums::None, false), (Sums::V1, true), (Sums::V2, true), (Sums::V3, false), (Sums::V3, true)] {
+    for (sums, wide) in
+        [(Sums::None, false), (Sums::V1, true), (Sums::V2, true), (Sums::V3, false), (Sums::V3, true)]
+    {
         let mut builder = Builder::new(sums, wide, 1);
         builder.descriptor(&[(5, A), (6, B)]);
         builder.commit();
@@ -147,7 +149,9 @@ fn any_damaged_block_is_survived() {
     }
     let builder = unmounted(builder);
     for block in 1..JOURNAL_BLOCKS {
-        for (at, value) in [(3, 0), (4, 5), (4, 1), (7, 9), (8, 0xFF), (12, 0xFF), (15, 0xFF), (19, 8), (23, 0xFF)] {
+        for (at, value) in
+            [(3, 0), (4, 5), (4, 1), (7, 9), (8, 0xFF), (12, 0xFF), (15, 0xFF), (19, 8), (23, 0xFF)]
+        {
             let mut damaged = unmounted_clone(&builder);
             damaged.blocks[block][at] = value;
             for number in 0..64 {
