@@ -146,10 +146,10 @@ struct Remains {
 }
 
 /// The paths of directories, from the names in their records.
-struct Paths<'a> {
-    filesystem: &'a dyn FileSystem,
-    namespace: &'a Namespace,
-    known: HashMap<FileId, (Vec<u8>, Deletion)>,
+pub(crate) struct Paths<'a> {
+    pub(crate) filesystem: &'a dyn FileSystem,
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) known: HashMap<FileId, (Vec<u8>, Deletion)>,
 }
 
 impl Paths<'_> {
@@ -159,7 +159,7 @@ impl Paths<'_> {
     }
 
     /// Goes up to a directory whose path is known, and down again.
-    fn of_directory(&mut self, directory: FileId) -> (Vec<u8>, Deletion) {
+    pub(crate) fn of_directory(&mut self, directory: FileId) -> (Vec<u8>, Deletion) {
         let mut names: Vec<(FileId, Vec<u8>)> = Vec::new();
         let mut seen = HashSet::default();
         let mut at = directory;

@@ -106,6 +106,11 @@ impl KnownFiles {
         }
     }
 
+    /// What could not be read.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (&FileId, &Error)> {
+        self.errors.iter()
+    }
+
     /// What is known of a file; nothing of one that is not regular.
     pub(crate) fn get(&self, file: FileId) -> Result<Known, &Error> {
         if let Some(error) = self.errors.get(&file) {

@@ -17,6 +17,14 @@ pub enum Stage {
     Comparing,
     /// Hashing. Counts bytes.
     Hashing,
+    /// Reading the registry. Counts hives.
+    Registry,
+    /// Reading change journals. Counts journals.
+    Journal,
+    /// Reading event logs. Counts logs.
+    EventLogs,
+    /// Putting the events of a timeline in order. Counts events.
+    Sorting,
 }
 
 impl Stage {
@@ -28,6 +36,10 @@ impl Stage {
             Self::WalkingSecond => "walking the second disk",
             Self::Comparing => "comparing",
             Self::Hashing => "hashing",
+            Self::Registry => "reading the registry",
+            Self::Journal => "reading change journals",
+            Self::EventLogs => "reading event logs",
+            Self::Sorting => "sorting",
         }
     }
 }

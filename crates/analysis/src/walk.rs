@@ -128,6 +128,11 @@ impl Namespace {
         self.join(&self.join(&self.prefix, RECOVERED), &name)
     }
 
+    /// What stands between the names of a path.
+    pub(crate) fn separator(&self) -> u8 {
+        self.separator
+    }
+
     /// The path of a name in the directory whose path is `base`.
     pub(crate) fn join(&self, base: &[u8], name: &[u8]) -> Vec<u8> {
         let mut path = Vec::with_capacity(base.len().saturating_add(name.len()).saturating_add(1));

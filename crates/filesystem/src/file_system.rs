@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError, Timestamp};
 
-use crate::{Error, ExtendedAttribute, FileId, FileKind, Metadata, Record, Result};
+use crate::{
+    Error, ExtendedAttribute, FactsScan, FileId, FileKind, LocalTimes, Metadata, Record, RecordFacts, Result,
+};
 
 /// How a filesystem stores names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -152,6 +154,11 @@ pub trait FileSystem: Send + Sync {
         file.0.to_string()
     }
 
+    /// The number of a file's record, without what tells successive files with one record apart.
+    fn record_number(&self, file: FileId) -> u64 {
+        file.0
+    }
+
     /// The id that [`FileSystem::id_text`] makes this text of. It need not be a file's.
     fn parse_id(&self, text: &str) -> Option<FileId> {
         text.parse().ok().map(FileId)
@@ -252,6 +259,14 @@ pub trait FileSystem: Send + Sync {
     /// As [`FileSystem::entries`].
     fn deleted_entries(&self, directory: FileId) -> Result<Entries<'_>>;
 
+    /// The same, for a record that is at hand.
+    ///
+    /// # Errors
+    /// As [`FileSystem::entries`].
+    fn deleted_entries_of(&self, directory: &Record) -> Result<Entries<'_>> {
+        self.deleted_entries(directory.metadata.id)
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors
@@ -288,4 +303,24 @@ pub trait FileSystem: Send + Sync {
     /// Every record in `areas` of the view (`None`: all that are in use), in storage order. With `deleted`, records that are
     /// not in use are yielded too, also from beyond the part that the format says was ever used.
     fn scan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_>;
+
+    /// Every record, deleted ones too, with what it says besides the file's metadata: in one pass.
+    fn scan_facts(&self) -> FactsScan<'_> {
+        let Scan { units, problems, visit } = self.scan(None, true);
+        let visit = move |unit: &ScanUnit, take: &mut dyn FnMut(Result<(Record, RecordFacts)>)| {
+            visit(unit, &mut |record| take(record.map(|record| (record, RecordFacts::default()))));
+        };
+        FactsScan { units, problems, visit: Box::new(visit) }
+    }
+
+    /// Which times of a file are local times of a place that is not known.
+    fn local_times(&self, _file: FileId) -> LocalTimes {
+        LocalTimes::default()
+    }
+
+    /// The last time at which the volume is known to have been in use, by the filesystem's own account: what was written
+    /// there later cannot be. `None` where none is kept, or where it was not brought up to date when last in use.
+    fn last_use(&self) -> Option<Timestamp> {
+        None
+    }
 }

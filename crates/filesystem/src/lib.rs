@@ -21,6 +21,7 @@ mod error;
 mod exercise;
 pub mod exfat;
 pub mod ext;
+mod facts;
 pub mod fat;
 mod file_system;
 mod metadata;
@@ -32,6 +33,7 @@ mod stored;
 pub use driver::{DRIVERS, Driver, open, probe};
 pub use error::{Error, Result};
 pub use exercise::{Exercised, exercise};
+pub use facts::{FactsScan, LocalTimes, RecordFacts, RecordName, StoredAttribute};
 pub use file_system::{
     Detail, DetailValue, Entries, Entry, FileSystem, Identity, LinkName, NameEncoding, Scan, ScanUnit, Stream,
 };

@@ -4,14 +4,13 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::finding::{AreaChange, Comparison, Deletion, FieldChange, FileFacts, GuestPath};
-use vminspect_analysis::registry::RegistryComparison;
 use vminspect_analysis::{Algorithm, Digest};
 use vminspect_filesystem::{NameEncoding, Remains};
 use vminspect_guest::Coverage;
 
 use crate::registry::{self, DiskRow};
-use crate::report::ListingReport;
-use crate::{escape, json, value};
+use crate::report::{Changes, ListingReport};
+use crate::{escape, event_log, json, value};
 
 const LISTING: &str = "path,path_hex,size,type,sha1,sha256,md5,blake3,orphan,stream,deleted,\
 recovery,free,shared,reused,unknown,lost,recovered_from,transaction,problem,zone_id,referrer_url,host_url";
@@ -42,6 +41,15 @@ impl<'a, W: Write> Line<'a, W> {
             self.out.write_all(b",")?;
         }
         self.out.write_all(escape::csv(text).as_bytes())
+    }
+
+    /// A field that is a dash where there is nothing to say, as some formats want it.
+    pub(crate) fn plain(&mut self, text: &str) -> io::Result<()> {
+        if text != "-" {
+            return self.field(text);
+        }
+        self.field("")?;
+        self.out.write_all(b"-")
     }
 
     fn path(&mut self, path: Option<&GuestPath>) -> io::Result<()> {
@@ -189,11 +197,7 @@ fn field_lines<W: Write>(
 ///
 /// # Errors
 /// Those of the output.
-pub fn comparison<W: Write>(
-    mut out: W,
-    comparison: &Comparison,
-    changed_registry: Option<&RegistryComparison>,
-) -> io::Result<()> {
+pub fn comparison<W: Write>(mut out: W, comparison: &Comparison, changes: Changes<'_>) -> io::Result<()> {
     let out = &mut out;
     write!(out, "{COMPARISON}\r\n")?;
     comparison.created.iter().try_for_each(|each| Row::created("created", each).write(out))?;
@@ -220,11 +224,16 @@ pub fn comparison<W: Write>(
         let path = GuestPath { bytes: area.place.clone().into_bytes(), encoding: NameEncoding::Bytes };
         Row { finding: "area_changed", path: Some(&path), area: Some(area), ..Row::default() }.write(out)?;
     }
-    if let Some(found) = changed_registry {
+    if let Some(found) = changes.registry {
         registry::csv_rows(found, |row| {
             let &DiskRow { finding, ref path, kind, original_kind, ref change } = row;
             let (path, change) = (Some(path), Some(change));
             Row { finding, path, kind, original_kind, change, ..Row::default() }.write(out)
+        })?;
+    }
+    if let Some(found) = changes.events {
+        event_log::csv_rows(found, |finding, path, change| {
+            Row { finding, path: Some(path), change: Some(change), ..Row::default() }.write(out)
         })?;
     }
     out.flush()

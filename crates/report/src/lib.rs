@@ -6,7 +6,9 @@
 pub mod attribute;
 pub mod coverage;
 pub mod csv;
+mod decimal;
 pub mod escape;
+pub mod event_log;
 mod fields;
 pub mod info;
 pub mod json;
@@ -21,9 +23,11 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod timeline;
+pub mod usn;
 mod value;
 mod writer;
 
 pub use fields::Fields;
-pub use report::{ExtractionSummary, Format, ListingReport, comparison, listing};
+pub use report::{Changes, ExtractionSummary, Format, ListingReport, comparison, listing};
 pub use writer::{JsonWriter, Layout};

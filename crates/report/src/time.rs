@@ -3,6 +3,8 @@
 use jiff::fmt::temporal::DateTimePrinter;
 use vminspect_bytes::{Resolution, Timestamp};
 
+use crate::decimal;
+
 /// ISO 8601 in UTC, with as many digits as the clock that wrote the time has: nine for nanoseconds, seven for
 /// FILETIME, none for seconds, and the day alone for a clock of days. A time outside the years -9999 to 9999
 /// is `@` and its Unix seconds.
@@ -23,36 +25,44 @@ pub fn iso(time: Timestamp) -> String {
 }
 
 /// Appends the date and the time of day with a blank between them, in UTC, with six digits of the second's fraction
-/// where that is not zero: what the Python program printed. Further digits are cut off.
+/// where that is not zero: what the Python program printed. Further digits are cut off. A time that no year of four
+/// digits has is `@` and its Unix seconds.
 pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     let days = time.seconds().div_euclid(86_400);
     // Years of four digits.
     if !(-719_162..=2_932_896).contains(&days) {
-        return out.extend_from_slice(iso(time).as_bytes());
+        return out.extend_from_slice(format!("@{}.{:09}", time.seconds(), time.nanoseconds()).as_bytes());
     }
     let (year, month, day) = civil_from_days(days);
     let second = time.seconds().rem_euclid(86_400);
-    let parts: [(i64, usize, &[u8]); 6] = [
-        (year, 4, b"-"),
-        (month, 2, b"-"),
-        (day, 2, b" "),
-        (second / 3600, 2, b":"),
-        (second / 60 % 60, 2, b":"),
-        (second % 60, 2, b""),
+    let mut text = *b"0000-00-00 00:00:00.000000";
+    let microseconds = i64::from(time.nanoseconds() / 1000);
+    let pairs = [
+        (0, year / 100),
+        (2, year % 100),
+        (5, month),
+        (8, day),
+        (11, second / 3600),
+        (14, second / 60 % 60),
+        (17, second % 60),
+        (20, microseconds / 10_000),
+        (22, microseconds / 100 % 100),
+        (24, microseconds % 100),
     ];
-    for (number, width, after) in parts {
-        push_digits(out, number, width);
-        out.extend_from_slice(after);
+    for (at, number) in pairs {
+        text[at..at + 2].copy_from_slice(&decimal::pair(u64::try_from(number).unwrap_or(0)));
     }
-    let microseconds = time.nanoseconds() / 1000;
-    if microseconds > 0 {
-        out.push(b'.');
-        push_digits(out, i64::from(microseconds), 6);
-    }
+    let length = if microseconds > 0 { text.len() } else { "0000-00-00 00:00:00".len() };
+    out.extend_from_slice(&text[..length]);
+}
+
+/// Year, month and day of a day counted from 1970-01-01, where the year has four digits.
+pub(crate) fn civil(days: i64) -> Option<(i64, i64, i64)> {
+    (-719_162..=2_932_896).contains(&days).then(|| civil_from_days(days))
 }
 
 /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     // Years begin in March, so that a leap day is the last of its year; 400 of them repeat.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
@@ -62,17 +72,6 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
-}
-
-/// Appends the last `width` decimal digits of a number that is not negative.
-fn push_digits(out: &mut Vec<u8>, number: i64, width: usize) {
-    let mut digits = [b'0'; 8];
-    let mut rest = number;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-    }
-    out.extend_from_slice(&digits[digits.len() - width..]);
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
-use crate::commands::{cat, compare, completions, extract, info, list, man, registry, registry_diff, stat};
+use crate::commands::{
+    cat, compare, completions, eventlog, extract, info, list, man, registry, registry_diff, stat, timeline,
+    usnjrnl, usnjrnl_timeline,
+};
 use crate::failure::Failure;
 
 const AFTER_HELP: &str = "\
@@ -45,6 +48,11 @@ pub(crate) enum Command {
     Extract(extract::Arguments),
     Registry(registry::Arguments),
     RegistryDiff(registry_diff::Arguments),
+    Timeline(Box<timeline::Arguments>),
+    Usnjrnl(usnjrnl::Arguments),
+    #[command(name = "usnjrnl_timeline", alias = "usnjrnl-timeline")]
+    UsnjrnlTimeline(usnjrnl_timeline::Arguments),
+    Eventlog(eventlog::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }

@@ -66,11 +66,16 @@ impl Session {
 
     /// Options that only say which files are looked at.
     pub(crate) fn choice(&self, choice: &Choice) -> Result<Options, Failure> {
-        let filter = PathFilter::new(&choice.matched, &choice.exclude)
+        let options = self.paths(&choice.matched, &choice.exclude)?;
+        Ok(Options { metadata_files: choice.metadata_files, ..options })
+    }
+
+    /// Options that only say which paths are looked at.
+    pub(crate) fn paths(&self, matched: &[String], excluded: &[String]) -> Result<Options, Failure> {
+        let filter = PathFilter::new(matched, excluded)
             .map_err(|error| Failure::new(format!("{error}; see --help for how patterns are written")))?;
         Ok(Options {
             filter,
-            metadata_files: choice.metadata_files,
             memory: self.global.memory.unwrap_or_else(quarter_of_memory),
             ..Options::default()
         })

@@ -14,7 +14,7 @@ use super::timestamp::RawTimestamp;
 use super::volume::Exfat;
 use crate::{
     Content, Detail, DetailValue, Entries, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Identity,
-    LinkName, Metadata, NameEncoding, Record, Result, Scan, Stream,
+    LinkName, LocalTimes, Metadata, NameEncoding, Record, Result, Scan, Stream,
 };
 
 /// Names of the attributes that a user sets.
@@ -165,6 +165,16 @@ impl FileSystem for Exfat {
 
     fn scan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_> {
         self.plan(areas, deleted)
+    }
+
+    fn local_times(&self, file: FileId) -> LocalTimes {
+        let Ok(found) = self.find(file) else { return LocalTimes::default() };
+        let is_local = |time: Option<RawTimestamp>| time.is_some_and(|time| time.offset_minutes().is_none());
+        LocalTimes {
+            modified: is_local(found.set.modified()),
+            accessed: is_local(found.set.accessed()),
+            created: is_local(found.set.created()),
+        }
     }
 }
 

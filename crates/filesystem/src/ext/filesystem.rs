@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vminspect_bytes::{ByteRange, RangeSet, ReadAt};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, Resolution, Timestamp};
 
 use super::deleted::deleted_entries;
 use super::directory::DirectoryEntries;
@@ -188,6 +188,14 @@ impl FileSystem for Ext {
 
     fn record_areas(&self) -> RangeSet {
         self.areas()
+    }
+
+    fn last_use(&self) -> Option<Timestamp> {
+        // A superblock says when it was written last: at the end of the last use, if that ended well.
+        let written = !self.superblock.needs_recovery() && !self.superblock.is_backup();
+        let last =
+            self.superblock.mounted_and_written.into_iter().max().filter(|time| *time > 0 && written)?;
+        Some(Timestamp::from_unix(i64::from(last), 0, Resolution::Second))
     }
 
     fn scan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_> {

@@ -108,6 +108,8 @@ pub(crate) struct Superblock {
     /// Inodes of the quota files.
     pub(crate) quota_inodes: [Option<InodeNumber>; 3],
     backup_groups: [u32; 2],
+    /// `s_mtime` and `s_wtime`: when it was last mounted, and when this superblock was last written.
+    pub(crate) mounted_and_written: [u32; 2],
     pub(crate) cluster_size: u64,
     /// Byte offset of the copy that was read.
     pub(crate) offset: u64,
@@ -257,6 +259,7 @@ impl Superblock {
             quota_inodes: [raw.s_usr_quota_inum, raw.s_grp_quota_inum, raw.s_prj_quota_inum]
                 .map(|number| inode(number.get()).filter(|_| features.ro_compat & RO_COMPAT_QUOTA != 0)),
             backup_groups: raw.s_backup_bgs.map(zerocopy::byteorder::little_endian::U32::get),
+            mounted_and_written: [raw.s_mtime.get(), raw.s_wtime.get()],
             cluster_size: cluster_size(raw, features, block_size),
             offset,
         };

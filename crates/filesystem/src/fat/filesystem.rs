@@ -12,7 +12,7 @@ use super::name::fold;
 use super::volume::{Fat, ROOT, file_id};
 use crate::{
     Content, Detail, DetailValue, Entries, Entry, Error, ExtendedAttribute, FileId, FileKind, FileSystem,
-    Identity, LinkName, Metadata, NameEncoding, Record, Result, Scan, Stream,
+    Identity, LinkName, LocalTimes, Metadata, NameEncoding, Record, Result, Scan, Stream,
 };
 
 const FLAG_NAMES: &[(u8, &str)] = &[
@@ -162,6 +162,10 @@ impl FileSystem for Fat {
 
     fn scan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_> {
         self.plan(areas, deleted)
+    }
+
+    fn local_times(&self, _: FileId) -> LocalTimes {
+        LocalTimes::ALL
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Attribute<'a> {
     /// UTF-16, little-endian.
     pub(super) name: &'a [u8],
     pub(super) flags: u16,
+    /// Tells apart the attributes of one file.
+    pub(super) id: u16,
     /// Where it begins in its record.
     pub(super) offset: usize,
     pub(super) form: Form<'a>,
@@ -71,7 +73,8 @@ impl<'a> Attribute<'a> {
             1 => Self::non_resident(bytes, offset)?,
             _ => return Err("an attribute that is neither resident nor not"),
         };
-        let attribute = Self { type_code: raw.type_code.get(), name, flags: raw.flags.get(), offset, form };
+        let (type_code, flags, id) = (raw.type_code.get(), raw.flags.get(), raw.instance.get());
+        let attribute = Self { type_code, name, flags, id, offset, form };
         Ok(Some((attribute, offset.saturating_add(length))))
     }
 

@@ -400,6 +400,12 @@ pub(super) fn deleted_entries(fs: &Ntfs, file: &File<'_>) -> Result<Vec<Result<E
     Ok(gone.found)
 }
 
+/// Whether there may be names in the slack of a directory that has all of its index in this root.
+pub(super) fn may_have_deleted(root: &[u8]) -> bool {
+    let root = IndexRoot::parse(root);
+    root.is_ok_and(|root| root.node.slack().any(|entry| FileName::parse(entry.key).is_some()))
+}
+
 /// Collects names that are not there any more.
 struct Gone {
     directory: Reference,

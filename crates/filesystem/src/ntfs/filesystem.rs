@@ -7,7 +7,7 @@ use vminspect_bytes::{ByteRange, Memory, RangeSet, ReadAt, ReadAtExt};
 use super::address::RecordNumber;
 use super::address::{FileKey, Reference};
 use super::compression::wof::STREAM_NAME;
-use super::directory::{DirectoryEntries, deleted_entries};
+use super::directory::{DirectoryEntries, deleted_entries, may_have_deleted};
 use super::extended_attribute;
 use super::file::File;
 use super::file_name::FileName;
@@ -17,8 +17,8 @@ use super::scan::not_found;
 use super::value::Value;
 use super::volume::Ntfs;
 use crate::{
-    Content, Detail, Entries, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, LinkName,
-    Metadata, NameEncoding, Record, Result, Scan, Stream,
+    Content, Detail, Entries, Error, ExtendedAttribute, FactsScan, FileId, FileKind, FileSystem, Identity,
+    LinkName, Metadata, NameEncoding, Record, Result, Scan, Stream,
 };
 
 /// Longest list of extended attributes that is read: Windows allows 64 KiB.
@@ -121,6 +121,10 @@ impl FileSystem for Ntfs {
         FileKey::new(file).to_string()
     }
 
+    fn record_number(&self, file: FileId) -> u64 {
+        FileKey::new(file).reference.record.0.into()
+    }
+
     fn parse_id(&self, text: &str) -> Option<FileId> {
         FileKey::parse(text).map(FileKey::id)
     }
@@ -180,6 +184,15 @@ impl FileSystem for Ntfs {
         Ok(Box::new(found.into_iter()))
     }
 
+    fn deleted_entries_of(&self, directory: &Record) -> Result<Entries<'_>> {
+        if let Content::Inline(root) = &directory.content
+            && !may_have_deleted(root)
+        {
+            return Ok(Box::new(std::iter::empty()));
+        }
+        self.deleted_entries(directory.metadata.id)
+    }
+
     fn open(&self, file: FileId, stream: Stream<'_>) -> Result<Arc<dyn ReadAt>> {
         let key = FileKey::new(file);
         self.with_file(key.reference, |file| self.open_stream(file, key, stream))
@@ -210,6 +223,10 @@ impl FileSystem for Ntfs {
 
     fn scan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_> {
         self.plan(areas, deleted)
+    }
+
+    fn scan_facts(&self) -> FactsScan<'_> {
+        self.plan_facts()
     }
 }
 

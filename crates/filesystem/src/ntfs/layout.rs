@@ -50,6 +50,8 @@ pub(super) mod attribute_type {
     pub(in super::super) const BITMAP: u32 = 0xb0;
     pub(in super::super) const REPARSE_POINT: u32 = 0xc0;
     pub(in super::super) const EA: u32 = 0xe0;
+    /// Named `$EFS`, `$TXF_DATA` and so on.
+    pub(in super::super) const LOGGED_UTILITY_STREAM: u32 = 0x100;
     /// Ends the attributes of a record.
     pub(in super::super) const END: u32 = 0xffff_ffff;
 }

@@ -45,6 +45,7 @@ mod log_file;
 mod loose;
 mod mft;
 mod record;
+mod record_facts;
 mod reparse;
 mod scan;
 mod security_store;

@@ -8,13 +8,32 @@ use super::file::{Extensions, File};
 use super::file_record::{FileRecord, is_damaged, is_record, no_record};
 use super::mft::MftRun;
 use super::record::Recorder;
+use super::record_facts::record_facts;
 use super::volume::Ntfs;
 use super::widen;
 use crate::buffer_pool::BufferPool;
-use crate::{Error, Record, Result, Scan, ScanUnit};
+use crate::{Error, FactsScan, Record, RecordFacts, Result, Scan, ScanUnit};
 
 /// Bytes of MFT that one unit reads: small enough for a processor's own cache.
 const UNIT: u64 = 256 << 10;
+
+/// What is made of a file and its record.
+pub(super) trait Made: Sized {
+    fn of(file: &File<'_>, record: Record) -> Self;
+}
+
+impl Made for Record {
+    fn of(_: &File<'_>, record: Record) -> Self {
+        record
+    }
+}
+
+impl Made for (Record, RecordFacts) {
+    fn of(file: &File<'_>, record: Record) -> Self {
+        let facts = record_facts(file, &record);
+        (record, facts)
+    }
+}
 
 impl Ntfs {
     /// Plans reading the records of `areas`, or all.
@@ -39,6 +58,18 @@ impl Ntfs {
             pool.give(buffer);
         };
         Scan { units, problems: Vec::new(), visit: Box::new(visit) }
+    }
+
+    /// Plans reading all records, with what they say of their names and attributes.
+    pub(super) fn plan_facts(&self) -> FactsScan<'_> {
+        let Scan { units, problems, .. } = self.plan(None, true);
+        let pool = BufferPool::default();
+        let visit = move |unit: &ScanUnit, visitor: &mut dyn FnMut(Result<(Record, RecordFacts)>)| {
+            let mut buffer = pool.take();
+            self.visit(unit, true, &mut buffer, visitor);
+            pool.give(buffer);
+        };
+        FactsScan { units, problems, visit: Box::new(visit) }
     }
 
     /// The parts of `areas` in a run, widened to whole records.
@@ -78,12 +109,12 @@ impl Ntfs {
         }
     }
 
-    fn visit(
+    fn visit<T: Made>(
         &self,
         unit: &ScanUnit,
         deleted: bool,
         buffer: &mut Vec<u8>,
-        visitor: &mut dyn FnMut(Result<Record>),
+        visitor: &mut dyn FnMut(Result<T>),
     ) {
         let size = usize::try_from(self.mft.record_size()).unwrap_or(usize::MAX);
         buffer.resize(usize::try_from(unit.range.len()).unwrap_or(0), 0);
@@ -106,7 +137,7 @@ impl Ntfs {
     }
 
     /// The same for a unit that cannot be read as a whole: what can be is kept.
-    fn visit_one_by_one(&self, unit: &ScanUnit, deleted: bool, visitor: &mut dyn FnMut(Result<Record>)) {
+    fn visit_one_by_one<T: Made>(&self, unit: &ScanUnit, deleted: bool, visitor: &mut dyn FnMut(Result<T>)) {
         let mut failing = false;
         for number in unit.first..unit.first.saturating_add(unit.count) {
             let Ok(record) = u32::try_from(number) else { return };
@@ -129,7 +160,7 @@ impl Ntfs {
     }
 
     /// A record that two runs share.
-    fn visit_split(&self, number: u64, deleted: bool, visitor: &mut dyn FnMut(Result<Record>)) {
+    fn visit_split<T: Made>(&self, number: u64, deleted: bool, visitor: &mut dyn FnMut(Result<T>)) {
         let Ok(record) = u32::try_from(number) else { return };
         match self.mft.read(RecordNumber(record)) {
             Ok((mut bytes, place)) => self.visit_record(number, &mut bytes, place, deleted, visitor),
@@ -139,13 +170,13 @@ impl Ntfs {
         }
     }
 
-    fn visit_record(
+    fn visit_record<T: Made>(
         &self,
         number: u64,
         bytes: &mut [u8],
         place: ByteRange,
         deleted: bool,
-        visitor: &mut dyn FnMut(Result<Record>),
+        visitor: &mut dyn FnMut(Result<T>),
     ) {
         let Ok(number) = u32::try_from(number).map(RecordNumber) else { return };
         if !is_record(bytes) {
@@ -163,13 +194,13 @@ impl Ntfs {
 
     /// The record of the file whose first record is in `bytes`; `None` where it extends another, or is not in use
     /// and not asked for.
-    fn record_in(
+    fn record_in<T: Made>(
         &self,
         number: RecordNumber,
         bytes: &mut [u8],
         place: ByteRange,
         deleted: bool,
-    ) -> Result<Option<Record>> {
+    ) -> Result<Option<T>> {
         let mut problems = Vec::new();
         let record = FileRecord::parse(number, bytes, place, &mut problems).map_err(Error::from)?;
         let header = record.header;
@@ -183,7 +214,7 @@ impl Ntfs {
     }
 
     /// The record of the file that begins with this one, whose problems so far are given.
-    fn record_with(&self, record: FileRecord<'_>, problems: Vec<ReadError>) -> Record {
+    fn record_with<T: Made>(&self, record: FileRecord<'_>, problems: Vec<ReadError>) -> T {
         let header = record.header;
         let mut extensions = Extensions::default();
         let mut file = File::new(header, problems);
@@ -193,7 +224,7 @@ impl Ntfs {
         if !header.in_use {
             self.check_overwritten(&mut found);
         }
-        found
+        T::of(&file, found)
     }
 
     /// The record of a file.

@@ -6,6 +6,7 @@ use vminspect_analysis::registry::{DeletedRow, KeyRow, KeySink, ValueRow};
 use vminspect_artefact::registry::Key;
 use vminspect_artefact::registry::Place;
 use vminspect_bytes::Timestamp;
+use vminspect_filesystem::NameEncoding;
 use vminspect_guest::Coverage;
 
 use super::csv::name;
@@ -13,6 +14,7 @@ use super::{HiveReport, data};
 use crate::csv::Line;
 use crate::jsonl::{last_line, line};
 use crate::table::pad;
+use crate::timeline::push_bodyfile_name;
 use crate::{JsonWriter, Layout, escape, time};
 
 /// What happened to a key at the only time that it has.
@@ -161,32 +163,19 @@ impl<W: Write> Bodyfile<W> {
     }
 }
 
-/// A name for a field of a body file, escaped as Plaso takes it back.
-fn bodyfile_name(path: &str) -> String {
-    let mut name = String::with_capacity(path.len());
-    for character in path.chars() {
-        match character {
-            '\\' => name.push_str(r"\\"),
-            '|' => name.push_str(r"\|"),
-            control if control.is_ascii_control() => {
-                name.push_str(&format!("\\x{:02x}", u32::from(control)));
-            }
-            other => name.push(other),
-        }
-    }
-    name
-}
-
 impl<W: Write> KeySink for Bodyfile<W> {
     fn begin_key(&mut self, row: &KeyRow<'_>) -> io::Result<()> {
         let Some((key, at)) = event(row) else { return Ok(()) };
-        let (name, offset) = (bodyfile_name(&data::text(row.path)), key.offset().in_file());
+        let (mut name, offset) = (Vec::new(), key.offset().in_file());
+        push_bodyfile_name(row.path, NameEncoding::Wtf8, &mut name);
         let deleted = match row.deleted {
             Some(row) if row.place == Place::Unreferenced => " (unreferenced)",
             Some(_) => " (deleted)",
             None => "",
         };
-        writeln!(self.out, "0|{name}{deleted}|{offset}|0|0|0|0|0|{}|0|0", at.seconds())
+        self.out.write_all(b"0|")?;
+        self.out.write_all(&name)?;
+        writeln!(self.out, "{deleted}|{offset}|0|0|0|0|0|{}|0|0", at.seconds())
     }
 
     without_values!();
