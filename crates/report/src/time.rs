@@ -22,6 +22,19 @@ pub fn iso(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(digits)).timestamp_to_string(&instant)
 }
 
+/// Appends what [`iso`] says of a time.
+pub fn push_iso(out: &mut Vec<u8>, time: Timestamp) {
+    let days = time.seconds().div_euclid(86_400);
+    // Years of four digits; the others are rare.
+    if !(-719_162..=2_932_896).contains(&days) || time.resolution() != Resolution::HundredNanoseconds {
+        return out.extend_from_slice(iso(time).as_bytes());
+    }
+    push_civil(out, time, b"T");
+    out.push(b'.');
+    push_digits(out, i64::from(time.nanoseconds() / 100), 7);
+    out.push(b'Z');
+}
+
 /// A time in UTC from text: a day, or a day and a time of day with `T` or a blank between them, and with or without a
 /// `Z` or an offset at the end.
 #[must_use]
@@ -43,12 +56,22 @@ pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     if !(-719_162..=2_932_896).contains(&days) {
         return out.extend_from_slice(iso(time).as_bytes());
     }
-    let (year, month, day) = civil_from_days(days);
+    push_civil(out, time, b" ");
+    let microseconds = time.nanoseconds() / 1000;
+    if microseconds > 0 {
+        out.push(b'.');
+        push_digits(out, i64::from(microseconds), 6);
+    }
+}
+
+/// Appends a date and a time of day, of a year of four digits.
+fn push_civil(out: &mut Vec<u8>, time: Timestamp, between: &[u8]) {
+    let (year, month, day) = civil_from_days(time.seconds().div_euclid(86_400));
     let second = time.seconds().rem_euclid(86_400);
     let parts: [(i64, usize, &[u8]); 6] = [
         (year, 4, b"-"),
         (month, 2, b"-"),
-        (day, 2, b" "),
+        (day, 2, between),
         (second / 3600, 2, b":"),
         (second / 60 % 60, 2, b":"),
         (second % 60, 2, b""),
@@ -56,11 +79,6 @@ pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     for (number, width, after) in parts {
         push_digits(out, number, width);
         out.extend_from_slice(after);
-    }
-    let microseconds = time.nanoseconds() / 1000;
-    if microseconds > 0 {
-        out.push(b'.');
-        push_digits(out, i64::from(microseconds), 6);
     }
 }
 
@@ -152,6 +170,10 @@ mod tests {
         for day in days {
             let time = Timestamp::from_unix(day * 86_400 + 3_723, 0, Resolution::Second);
             let iso = iso(time);
+            let exact = Timestamp::from_unix(time.seconds(), 123_456_700, Resolution::HundredNanoseconds);
+            let mut pushed = Vec::new();
+            push_iso(&mut pushed, exact);
+            assert_eq!(String::from_utf8(pushed).unwrap(), super::iso(exact));
             assert_eq!(spaced(time), iso.replace('T', " ").trim_end_matches('Z'));
         }
         assert_eq!(spaced(Timestamp::from_filetime(u64::MAX)), iso(Timestamp::from_filetime(u64::MAX)));

@@ -153,7 +153,8 @@ impl Scan<'_> {
         let has_last = live.clone().any(|record| record.id >= header.ids.1);
         let is_empty = header.ids.0 == u64::MAX || header.ids.1 == u64::MAX || header.ids.1 < header.ids.0;
         if !has_last && !is_empty {
-            let found = live.next_back().map_or_else(|| "none".to_owned(), |last| format!("up to {}", last.id));
+            let found =
+                live.next_back().map_or_else(|| "none".to_owned(), |last| format!("up to {}", last.id));
             let error = self.corrupt(32).expected(format!("records up to {}", header.ids.1)).found(found);
             self.chunk.problems.push(error);
         }
