@@ -3,6 +3,7 @@
 //!
 //! Most inputs are not a disk but damage to one: see `seed`.
 
+mod event_log;
 mod evidence;
 mod filesystem;
 mod guest;
@@ -12,8 +13,10 @@ mod registry;
 mod report;
 mod seed;
 mod text;
+mod usn;
 mod volume;
 
+pub use event_log::evtx;
 pub use filesystem::{exfat, ext, ext_journal, fat, ntfs};
 pub use guest::guest;
 pub use image::qcow2;
@@ -21,6 +24,7 @@ pub use ntfs::ntfs_decode;
 pub use registry::registry;
 pub use report::report;
 pub use text::guest_text;
+pub use usn::usn;
 pub use volume::{gpt, mbr};
 
 /// A fuzz target.
@@ -34,6 +38,7 @@ pub struct Target {
 
 /// Every target.
 pub static TARGETS: &[Target] = &[
+    Target { name: "evtx", run: evtx },
     Target { name: "exfat", run: exfat },
     Target { name: "ext", run: ext },
     Target { name: "ext_journal", run: ext_journal },
@@ -47,4 +52,5 @@ pub static TARGETS: &[Target] = &[
     Target { name: "qcow2", run: qcow2 },
     Target { name: "registry", run: registry },
     Target { name: "report", run: report },
+    Target { name: "usn", run: usn },
 ];

@@ -186,6 +186,7 @@ pub(crate) fn facts(filesystem: &dyn FileSystem, found: Found<'_>, path: Vec<u8>
         orphan: node.is_orphan(),
         stream: node.is_stream(),
         deleted: None,
+        remains: None,
         problem: None,
         zone: None,
     }

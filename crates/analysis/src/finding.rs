@@ -2,7 +2,7 @@
 
 pub use vminspect_artefact::zone_identifier::ZoneIdentifier;
 use vminspect_bytes::Timestamp;
-use vminspect_filesystem::{DeviceNumber, FileKind, NameEncoding};
+use vminspect_filesystem::{DeviceNumber, FileKind, NameEncoding, Remains};
 use vminspect_guest::Coverage;
 
 use crate::digest::Digests;
@@ -88,6 +88,8 @@ pub struct FileFacts {
     pub stream: bool,
     /// Of a deleted file, of which only the record is left: whether its path is known.
     pub deleted: Option<Deletion>,
+    /// Of a deleted file: how much of its content is left.
+    pub remains: Option<Remains>,
     /// What is wrong with a deleted file, such as that other files use its clusters by now.
     pub problem: Option<String>,
     /// Where the file was downloaded from, by its stream `Zone.Identifier`, when streams are listed.

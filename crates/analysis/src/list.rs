@@ -7,7 +7,7 @@ use vminspect_filesystem::{Error, FileId, FileKind, FileSystem, Record, Stream};
 use vminspect_guest::{Coverage, Guest, GuestVolume};
 
 use crate::compare_volume::{add_problems, add_table_failure};
-use crate::deleted::{DeletedFile, deleted_files};
+use crate::deleted::{DeletedFile, DeletedFiles, deleted_files};
 use crate::facts::{Knowing, Known, facts, know_files};
 use crate::finding::{FileFacts, GuestPath, ListSummary};
 use crate::hashing::{Visitor, too_sparse};
@@ -113,10 +113,10 @@ impl Listing<'_> {
     /// Hands out what is left of deleted files.
     fn deleted(&self, summary: &mut ListSummary, sink: RowSink<'_>) -> io::Result<()> {
         let namespace = Namespace::of(self.volume, self.options);
-        let (files, problems) = deleted_files(self.filesystem, &namespace, self.options, self.progress);
+        let (deleted, problems) = deleted_files(self.filesystem, &namespace, self.options, self.progress);
         add_problems(self.guest.image(), problems, &mut summary.coverage);
-        for file in files {
-            let record = match self.filesystem.record(file.file) {
+        for file in &deleted.files {
+            let record = match self.filesystem.restored(file.file) {
                 Ok(record) => record,
                 Err(error) => {
                     let (image, family) = (self.guest.image(), error.family());
@@ -124,12 +124,18 @@ impl Listing<'_> {
                     continue;
                 }
             };
-            self.deleted_row(&record, Stream::Data, &file, summary, sink)?;
+            self.deleted_row((&record, Stream::Data), file, &deleted, summary, sink)?;
             if self.options.streams {
                 for stream in &record.streams {
                     let path = stream_name(&file.path, &stream.name);
                     let of_file = DeletedFile { path, ..file.clone() };
-                    self.deleted_row(&record, Stream::Named(&stream.name), &of_file, summary, sink)?;
+                    self.deleted_row(
+                        (&record, Stream::Named(&stream.name)),
+                        &of_file,
+                        &deleted,
+                        summary,
+                        sink,
+                    )?;
                 }
             }
         }
@@ -138,9 +144,9 @@ impl Listing<'_> {
 
     fn deleted_row(
         &self,
-        record: &Record,
-        stream: Stream<'_>,
+        (record, stream): (&Record, Stream<'_>),
         file: &DeletedFile,
+        deleted: &DeletedFiles,
         summary: &mut ListSummary,
         sink: RowSink<'_>,
     ) -> io::Result<()> {
@@ -171,6 +177,7 @@ impl Listing<'_> {
             orphan: false,
             stream: stream != Stream::Data,
             deleted: Some(file.deletion),
+            remains: Some(deleted.remains(self.filesystem, record, stream)),
             problem,
             zone: None,
         })

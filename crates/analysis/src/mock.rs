@@ -9,6 +9,7 @@ use vminspect_bytes::{ByteRange, Memory, RangeSet, ReadAt, ReadError};
 use vminspect_filesystem::{
     Allocation, Content, Entries, Entry, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Identity,
     Metadata, NameEncoding, NamedStream, Place, Record, Result, Run, Scan, ScanUnit, Stream, Times,
+    Whereabouts,
 };
 
 /// Bytes of a record on the view.
@@ -104,6 +105,7 @@ impl Mock {
             },
             streams: streams.collect(),
             has_attributes: false,
+            whereabouts: Whereabouts::Recorded,
             problems: Vec::new(),
         })
     }

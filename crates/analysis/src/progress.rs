@@ -19,6 +19,10 @@ pub enum Stage {
     Hashing,
     /// Reading the registry. Counts hives.
     Registry,
+    /// Reading change journals. Counts journals.
+    Journal,
+    /// Reading event logs. Counts logs.
+    EventLogs,
     /// Putting the events of a timeline in order. Counts events.
     Sorting,
 }
@@ -33,6 +37,8 @@ impl Stage {
             Self::Comparing => "comparing",
             Self::Hashing => "hashing",
             Self::Registry => "reading the registry",
+            Self::Journal => "reading change journals",
+            Self::EventLogs => "reading event logs",
             Self::Sorting => "sorting",
         }
     }

@@ -119,6 +119,7 @@ mod tests {
             orphan: false,
             stream,
             deleted: None,
+            remains: None,
             problem: None,
             zone: None,
         }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use vminspect_bytes::{ByteRange, Origin, ReadAt, ReadAtExt};
 use vminspect_filesystem::{
-    Content, Detail, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata, Place, Record, Stream,
+    Allocation, Content, Detail, Error, ExtendedAttribute, FileId, FileKind, FileSystem, Metadata, Place,
+    Record, Remains, Stream,
 };
 use vminspect_guest::{Guest, Located};
 
 use crate::finding::GuestPath;
+use crate::recover::remains_of;
 
 /// Pieces of content that are told.
 const MOST_PIECES: usize = 10_000;
@@ -49,6 +51,8 @@ pub struct FileStatus {
     pub pieces: Vec<PieceStatus>,
     /// Whether there are more pieces than are told.
     pub more_pieces: bool,
+    /// Of a deleted regular file: how much of its content is left.
+    pub remains: Option<Remains>,
     /// What is wrong with it, or could not be read.
     pub problems: Vec<String>,
 }
@@ -123,12 +127,14 @@ pub fn status(guest: &Guest, located: Located, path: &[u8]) -> Result<FileStatus
     let (Some(volume), Some(filesystem)) = (volume, filesystem) else {
         return Err(Error::NotFound("a filesystem that can be read".to_owned()));
     };
-    let record = filesystem.record(located.file)?;
+    let record = filesystem.restored(located.file)?;
     let encoding = filesystem.name_encoding();
     let mut problems: Vec<String> = record.problems.iter().map(ToString::to_string).collect();
     let mut details = told(filesystem.details(&record), &mut problems);
     details.sort_by_key(|detail| detail.field);
     let names = told(filesystem.names(located.file), &mut problems).into_iter();
+    let is_gone =
+        record.metadata.allocation == Allocation::Deleted && record.metadata.kind == FileKind::Regular;
     let is_link = record.metadata.kind == FileKind::Symlink;
     let target = is_link.then(|| told(filesystem.read_link(located.file).map(Some), &mut problems)).flatten();
     let streams = record.streams.iter().map(|stream| StreamStatus {
@@ -160,6 +166,7 @@ pub fn status(guest: &Guest, located: Located, path: &[u8]) -> Result<FileStatus
         allocated: allocated(&record.content),
         pieces: Vec::new(),
         more_pieces: false,
+        remains: is_gone.then(|| remains_of(&**filesystem, &record, Stream::Data)),
         problems,
     };
     let start = volume.volume.range.start();

@@ -15,8 +15,10 @@
     )
 )]
 
+pub mod evtx;
 pub mod fstab;
 mod lines;
 pub mod os_release;
 pub mod registry;
+pub mod usn;
 pub mod zone_identifier;

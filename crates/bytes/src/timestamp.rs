@@ -47,6 +47,14 @@ impl Timestamp {
         Self { seconds, nanoseconds, resolution: Resolution::HundredNanoseconds }
     }
 
+    /// From 100 ns ticks since 1601-01-01 UTC, before which they are negative.
+    #[must_use]
+    pub fn from_signed_filetime(ticks: i64) -> Self {
+        let seconds = ticks.div_euclid(10_000_000).saturating_sub(FILETIME_EPOCH);
+        let nanoseconds = u32::try_from(ticks.rem_euclid(10_000_000)).unwrap_or(0).saturating_mul(100);
+        Self { seconds, nanoseconds, resolution: Resolution::HundredNanoseconds }
+    }
+
     /// From seconds since 1904-01-01 UTC, as HFS+ counts.
     #[must_use]
     pub fn from_hfs(seconds: u32) -> Self {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use vminspect_bytes::{ByteRange, ReadAt, ReadAtExt};
 
-use crate::{Content, FileId, FileKind, FileSystem, Record, Result, Stream};
+use crate::{Allocation, Content, FileId, FileKind, FileSystem, Record, Result, Stream, remains};
 
 /// What [`exercise`] met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +44,7 @@ pub fn exercise(volume: Arc<dyn ReadAt>) -> Result<Option<Exercised>> {
     }
     std::hint::black_box(fs.scan(Some(&fs.record_areas()), false).units.len());
     tree(&*fs, &mut met);
+    displaced(&*fs, &mut met);
     Ok(Some(met))
 }
 
@@ -59,6 +60,9 @@ fn file(fs: &dyn FileSystem, record: &Record, met: &mut Exercised) {
     met.problems = met.problems.saturating_add(u64::try_from(record.problems.len()).unwrap_or(0));
     let id = record.metadata.id;
     std::hint::black_box(fs.is_internal(record));
+    if record.metadata.allocation == Allocation::Deleted {
+        gone(fs, id, met);
+    }
     count(fs.metadata(id), met);
     count(fs.attributes(id), met);
     count(fs.details(record), met);
@@ -74,7 +78,8 @@ fn file(fs: &dyn FileSystem, record: &Record, met: &mut Exercised) {
         }
     }
     if record.metadata.kind == FileKind::Directory {
-        if let Some(gone) = count(fs.deleted_entries(id), met) {
+        for names in [fs.deleted_entries(id), fs.former_entries(id)] {
+            let Some(gone) = count(names, met).filter(|_| met.entries < MOST) else { continue };
             for entry in gone {
                 met.entries = met.entries.saturating_add(1);
                 count(entry, met);
@@ -88,6 +93,36 @@ fn file(fs: &dyn FileSystem, record: &Record, met: &mut Exercised) {
             if let Some(content) = count(fs.open_record(record, stream), met) {
                 count(sample(&*content, met), met);
             }
+        }
+    }
+}
+
+/// What older copies say of a deleted file.
+fn gone(fs: &dyn FileSystem, id: FileId, met: &mut Exercised) {
+    let Some(record) = count(fs.restored(id), met) else { return };
+    let size = record.metadata.size;
+    std::hint::black_box(remains(fs, &record.content, size, record.whereabouts));
+    std::hint::black_box(fs.parse_id(&fs.id_text(id)));
+    if record.metadata.kind == FileKind::Regular
+        && let Some(content) = count(fs.open_record(&record, Stream::Data), met)
+    {
+        count(sample(&*content, met), met);
+    }
+}
+
+/// Deleted files that older copies alone know.
+fn displaced(fs: &dyn FileSystem, met: &mut Exercised) {
+    let (files, problems) = fs.displaced();
+    met.problems = met.problems.saturating_add(u64::try_from(problems.len()).unwrap_or(0));
+    for id in files {
+        if met.records >= MOST {
+            return;
+        }
+        met.records = met.records.saturating_add(1);
+        gone(fs, id, met);
+        count(fs.metadata(id), met);
+        if let Some(names) = count(fs.former_entries(id), met) {
+            met.entries = met.entries.saturating_add(u64::try_from(names.count()).unwrap_or(0));
         }
     }
 }

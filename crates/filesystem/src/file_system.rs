@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use vminspect_bytes::{ByteRange, RangeSet, ReadAt, Timestamp};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError, Timestamp};
 
 use crate::{
     Error, ExtendedAttribute, FactsScan, FileId, FileKind, LocalTimes, Metadata, Record, RecordFacts, Result,
@@ -206,6 +206,31 @@ pub trait FileSystem: Send + Sync {
     /// When there is no such file or its record cannot be read.
     fn record(&self, file: FileId) -> Result<Record>;
 
+    /// The record of a deleted file as it was before it was deleted, where the filesystem keeps older copies of it (ext's
+    /// journal) and its record says less; its [`Record::whereabouts`] tells. Any other file's as
+    /// [`FileSystem::record`]. The journal is read when this is asked for the first time.
+    ///
+    /// # Errors
+    /// As [`FileSystem::record`].
+    fn restored(&self, file: FileId) -> Result<Record> {
+        self.record(file)
+    }
+
+    /// Deleted files of which older copies of records alone tell, since others use their records by now. Their ids
+    /// can be used like any. With them, what could not be read of older copies. The journal is read for this.
+    fn displaced(&self) -> (Vec<FileId>, Vec<Error>) {
+        (Vec::new(), Vec::new())
+    }
+
+    /// As [`FileSystem::deleted_entries`], with the names that are found in older copies of the directory (ext's journal),
+    /// which may be deleted itself. The journal is read for this.
+    ///
+    /// # Errors
+    /// As [`FileSystem::entries`].
+    fn former_entries(&self, directory: FileId) -> Result<Entries<'_>> {
+        self.deleted_entries(directory)
+    }
+
     /// Extended attributes of a file, sorted by name.
     ///
     /// # Errors
@@ -256,6 +281,15 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     /// As [`FileSystem::open`].
     fn open_record(&self, record: &Record, stream: Stream<'_>) -> Result<Arc<dyn ReadAt>>;
+
+    /// Which parts of a stretch of the view are in use: by files, or by the filesystem itself. Where the filesystem
+    /// itself keeps no account, such as in front of its clusters, all counts as used.
+    ///
+    /// # Errors
+    /// When what says so cannot be read, or is not there.
+    fn allocated(&self, _range: ByteRange) -> Result<RangeSet> {
+        Err(Error::from(ReadError::unsupported("use of clusters")))
+    }
 
     /// Target of a symbolic link, as stored.
     ///

@@ -15,6 +15,7 @@
 )]
 
 mod buffer_pool;
+mod cluster_bits;
 mod driver;
 mod error;
 mod exercise;
@@ -26,6 +27,7 @@ mod file_system;
 mod metadata;
 pub mod ntfs;
 mod record;
+mod remains;
 mod stored;
 
 pub use driver::{DRIVERS, Driver, open, probe};
@@ -37,3 +39,4 @@ pub use file_system::{
 };
 pub use metadata::{Allocation, DeviceNumber, ExtendedAttribute, FileId, FileKind, Metadata, Times};
 pub use record::{Content, NamedStream, Place, Record, Run};
+pub use remains::{JournalCopy, Remains, Whereabouts, remains};

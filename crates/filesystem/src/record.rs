@@ -1,7 +1,7 @@
 use smallvec::SmallVec;
 use vminspect_bytes::ByteRange;
 
-use crate::{Error, FileId, Metadata};
+use crate::{Error, FileId, Metadata, Whereabouts};
 
 /// Where a run of a file's content lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +75,8 @@ pub struct Record {
     pub streams: Vec<NamedStream>,
     /// Whether it has extended attributes.
     pub has_attributes: bool,
+    /// Of a deleted file: how it is known where its content is.
+    pub whereabouts: Whereabouts,
     /// What is wrong with the record. It was read as far as it could be.
     pub problems: Vec<Error>,
 }
@@ -89,6 +91,7 @@ impl Record {
             content: Content::None,
             streams: Vec::new(),
             has_attributes: false,
+            whereabouts: Whereabouts::Recorded,
             problems: Vec::new(),
         }
     }

@@ -9,6 +9,8 @@ use crate::{Place, Run};
 
 /// A place that no volume has: it stands for content whose whereabouts are lost. Reading there fails.
 pub(crate) const LOST: u64 = 1 << 62;
+/// The same for content of a deleted file in clusters that other files use now.
+pub(crate) const OVERWRITTEN: u64 = LOST | 1 << 61;
 
 /// Adds a run, to the last one where it goes on there.
 pub(crate) fn push_run(runs: &mut SmallVec<[Run; 2]>, run: Run) {
@@ -82,6 +84,11 @@ impl ReadAt for Guarded {
         let length = u64::try_from(buf.len()).unwrap_or(u64::MAX);
         if offset.saturating_add(length) <= self.limit {
             return self.view.read_exact_at(offset, buf);
+        }
+        if offset >= OVERWRITTEN {
+            return Err(ReadError::corrupt("content of a deleted file")
+                .at(offset.saturating_sub(OVERWRITTEN))
+                .found("a part whose clusters another file uses now"));
         }
         if offset >= LOST {
             return Err(ReadError::corrupt("file content")

@@ -8,7 +8,7 @@ use vminspect_volume::VolumeTable;
 
 use crate::namespace::{self, FollowLast, Namespace};
 use crate::volume::{GuestVolume, open_volumes, report_unknown};
-use crate::{Coverage, Error, HiveFile, OperatingSystem, Result, linux, mount_table, windows};
+use crate::{Coverage, Error, EventLogFile, HiveFile, OperatingSystem, Result, linux, mount_table, windows};
 
 /// The disk of a virtual machine, opened: its volumes, their filesystems, and one namespace of paths.
 ///
@@ -186,6 +186,13 @@ impl Guest {
     #[must_use]
     pub fn hives(&self) -> (Vec<HiveFile>, Coverage) {
         windows::find_hives(self)
+    }
+
+    /// The event logs of a Windows guest: the files of `System32\\winevt\\Logs`, sorted by path; none of others. What
+    /// could not be read on the way is told; the logs themselves are not opened.
+    #[must_use]
+    pub fn event_logs(&self) -> (Vec<EventLogFile>, Coverage) {
+        windows::find_event_logs(self)
     }
 
     /// Evidence that changed while it was read, for the end of a command.

@@ -29,4 +29,4 @@ pub use error::{Error, Result};
 pub use guest::{Guest, Located};
 pub use system::{OperatingSystem, TimeZone, WindowsFacts, WindowsUser};
 pub use volume::GuestVolume;
-pub use windows::{HiveFile, HiveKind, Registry, RegistryPlace};
+pub use windows::{EventLogFile, HiveFile, HiveKind, Registry, RegistryPlace};

@@ -4,17 +4,16 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::finding::{AreaChange, Comparison, Deletion, FieldChange, FileFacts, GuestPath};
-use vminspect_analysis::registry::RegistryComparison;
 use vminspect_analysis::{Algorithm, Digest};
-use vminspect_filesystem::NameEncoding;
+use vminspect_filesystem::{NameEncoding, Remains};
 use vminspect_guest::Coverage;
 
 use crate::registry::{self, DiskRow};
-use crate::report::ListingReport;
-use crate::{escape, json, value};
+use crate::report::{Changes, ListingReport};
+use crate::{escape, event_log, json, value};
 
 const LISTING: &str = "path,path_hex,size,type,sha1,sha256,md5,blake3,orphan,stream,deleted,\
-problem,zone_id,referrer_url,host_url";
+recovery,free,shared,reused,unknown,lost,recovered_from,transaction,problem,zone_id,referrer_url,host_url";
 
 const COMPARISON: &str = "finding,path,path_hex,original_path,original_path_hex,evidence,kind,original_kind,\
 size,original_size,type,original_type,sha1,original_sha1,sha256,original_sha256,md5,original_md5,blake3,\
@@ -198,11 +197,7 @@ fn field_lines<W: Write>(
 ///
 /// # Errors
 /// Those of the output.
-pub fn comparison<W: Write>(
-    mut out: W,
-    comparison: &Comparison,
-    changed_registry: Option<&RegistryComparison>,
-) -> io::Result<()> {
+pub fn comparison<W: Write>(mut out: W, comparison: &Comparison, changes: Changes<'_>) -> io::Result<()> {
     let out = &mut out;
     write!(out, "{COMPARISON}\r\n")?;
     comparison.created.iter().try_for_each(|each| Row::created("created", each).write(out))?;
@@ -229,14 +224,34 @@ pub fn comparison<W: Write>(
         let path = GuestPath { bytes: area.place.clone().into_bytes(), encoding: NameEncoding::Bytes };
         Row { finding: "area_changed", path: Some(&path), area: Some(area), ..Row::default() }.write(out)?;
     }
-    if let Some(found) = changed_registry {
+    if let Some(found) = changes.registry {
         registry::csv_rows(found, |row| {
             let &DiskRow { finding, ref path, kind, original_kind, ref change } = row;
             let (path, change) = (Some(path), Some(change));
             Row { finding, path, kind, original_kind, change, ..Row::default() }.write(out)
         })?;
     }
+    if let Some(found) = changes.events {
+        event_log::csv_rows(found, |finding, path, change| {
+            Row { finding, path: Some(path), change: Some(change), ..Row::default() }.write(out)
+        })?;
+    }
     out.flush()
+}
+
+/// How much is left of a deleted file, in eight columns.
+fn recovery<W: Write>(line: &mut Line<'_, W>, remains: Option<&Remains>) -> io::Result<()> {
+    line.field(remains.map_or("", Remains::verdict))?;
+    let number = |part: fn(&Remains) -> u64| remains.map_or_else(String::new, |each| part(each).to_string());
+    line.field(&number(|each| each.free))?;
+    let shared = remains.and_then(|each| each.shared);
+    line.field(&shared.map_or_else(String::new, |shared| shared.to_string()))?;
+    line.field(&number(|each| each.reused))?;
+    line.field(&number(|each| each.unknown))?;
+    line.field(&number(|each| each.lost))?;
+    line.field(remains.map_or("", |each| each.whereabouts.as_str()))?;
+    let copy = remains.and_then(|each| each.whereabouts.journal());
+    line.field(&copy.map_or_else(String::new, |copy| copy.transaction.to_string()))
 }
 
 /// Prints a listing.
@@ -265,6 +280,7 @@ impl<W: Write> ListingReport for Listing<W> {
         line.orphan(Some(facts))?;
         line.field(if facts.stream { "true" } else { "" })?;
         line.field(facts.deleted.map_or("", Deletion::as_str))?;
+        recovery(&mut line, facts.remains.as_ref())?;
         line.field(facts.problem.as_deref().unwrap_or_default())?;
         let zone = facts.zone.as_ref();
         let id = zone.and_then(|zone| zone.zone_id).map(|id| id.to_string());

@@ -33,7 +33,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// Whether a character acts on a terminal or a text view instead of being seen: controls, and the format
 /// characters that reorder or hide text.
-fn acts(character: char) -> bool {
+pub(crate) fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -52,7 +52,7 @@ const PLAIN_JSON: [bool; 256] = {
 };
 
 /// Whether every byte stands for itself inside a JSON string.
-fn is_plain_json(bytes: &[u8]) -> bool {
+pub(crate) fn is_plain_json(bytes: &[u8]) -> bool {
     // Without an early end, so that the compiler can look at many bytes at once.
     bytes
         .iter()
@@ -72,6 +72,12 @@ pub fn json(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {
         json_slowly(out, text)?;
     }
     out.write_all(b"\"")
+}
+
+/// Appends text as the inside of a JSON string.
+pub(crate) fn json_inside(out: &mut Vec<u8>, text: &str) {
+    // A vector takes everything.
+    let _ = json_slowly(out, text);
 }
 
 fn json_slowly(out: &mut (impl Write + ?Sized), text: &str) -> io::Result<()> {

@@ -7,12 +7,12 @@ use vminspect_analysis::finding::{
     AreaChange, Comparison, Evidence, FileFacts, MetadataChange, Modified, Renamed, TypeChange,
     ZoneIdentifier,
 };
-use vminspect_analysis::registry::RegistryComparison;
 use vminspect_filesystem::FileKind;
 use vminspect_guest::Coverage;
 
+use crate::report::Changes;
 use crate::report::{ExtractionSummary, ListingReport};
-use crate::{Fields, JsonWriter, Layout, coverage, path, registry, value};
+use crate::{Fields, JsonWriter, Layout, coverage, event_log, path, registry, remains, value};
 
 /// Which of two files the keys of a hash, size or type speak of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,9 @@ pub(crate) fn file<W: Write>(out: &mut JsonWriter<W>, facts: &FileFacts, fields:
     orphan(out, facts)?;
     if let Some(deletion) = facts.deleted {
         out.text_field("deleted", deletion.as_str())?;
+    }
+    if let Some(remains) = &facts.remains {
+        remains::json(out, remains)?;
     }
     if let Some(problem) = &facts.problem {
         out.text_field("problem", problem)?;
@@ -244,7 +247,7 @@ pub fn comparison<W: Write>(
     out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
-    changed_registry: Option<&RegistryComparison>,
+    changes: Changes<'_>,
     fields: &Fields,
 ) -> io::Result<()> {
     let out = &mut JsonWriter::new(out, Layout::Indented);
@@ -262,8 +265,11 @@ pub fn comparison<W: Write>(
     array(out, "metadata_changed", &comparison.metadata_changed, metadata)?;
     array(out, "type_changed", &comparison.type_changed, |out, each| type_changed(out, each, fields))?;
     array(out, "areas_changed", &comparison.areas_changed, area_changed)?;
-    if let Some(found) = changed_registry {
+    if let Some(found) = changes.registry {
         registry::write_registry_member(out, found)?;
+    }
+    if let Some(found) = changes.events {
+        event_log::write_member(out, found)?;
     }
     out.key("coverage")?;
     coverage::write_array(out, &comparison.coverage)?;

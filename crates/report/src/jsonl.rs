@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use vminspect_analysis::finding::{Comparison, FileFacts};
-use vminspect_analysis::registry::RegistryComparison;
 use vminspect_guest::Coverage;
 
-use crate::report::{ExtractionSummary, ListingReport};
-use crate::{Fields, JsonWriter, Layout, coverage, json, registry};
+use crate::report::{Changes, ExtractionSummary, ListingReport};
+use crate::{Fields, JsonWriter, Layout, coverage, event_log, json, registry};
 
 pub(crate) fn line<W: Write>(
     out: &mut JsonWriter<W>,
@@ -39,7 +38,7 @@ pub fn comparison<W: Write>(
     out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
-    changed_registry: Option<&RegistryComparison>,
+    changes: Changes<'_>,
     fields: &Fields,
 ) -> io::Result<()> {
     let out = &mut JsonWriter::new(out, Layout::Line);
@@ -70,8 +69,11 @@ pub fn comparison<W: Write>(
     for each in &comparison.areas_changed {
         line(out, "area_changed", |out| json::area_changed(out, each))?;
     }
-    if let Some(found) = changed_registry {
+    if let Some(found) = changes.registry {
         registry::json_lines(out, found)?;
+    }
+    if let Some(found) = changes.events {
+        event_log::json_lines(out, found)?;
     }
     if let Some(extraction) = extraction {
         for name in &extraction.extracted {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use vminspect_analysis::extract::Extracted;
 
-use crate::{JsonWriter, Layout, path, time};
+use crate::{JsonWriter, Layout, path, remains, time};
 
 /// Prints what one extracted file was in the guest.
 ///
@@ -46,6 +46,9 @@ pub fn write<W: Write>(out: W, file: &Extracted) -> io::Result<()> {
     }
     if let Some(deletion) = file.deleted {
         out.text_field("deleted_file", deletion.as_str())?;
+    }
+    if let Some(remains) = &file.remains {
+        remains::json(out, remains)?;
     }
     if let Some(problem) = &file.problem {
         out.text_field("error", problem)?;

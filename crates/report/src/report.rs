@@ -1,5 +1,6 @@
 use std::io::{self, Write};
 
+use vminspect_analysis::event_log::EventComparison;
 use vminspect_analysis::finding::{Comparison, FileFacts};
 use vminspect_analysis::registry::RegistryComparison;
 use vminspect_guest::Coverage;
@@ -21,6 +22,15 @@ pub enum Format {
         /// Whether to colour.
         colour: bool,
     },
+}
+
+/// What was compared besides files, where that was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Changes<'c> {
+    /// What changed in the registry.
+    pub registry: Option<&'c RegistryComparison>,
+    /// What was logged.
+    pub events: Option<&'c EventComparison>,
 }
 
 /// Which files `compare --extract` wrote.
@@ -64,7 +74,7 @@ pub fn listing<'a, W: Write + 'a>(
     })
 }
 
-/// Prints a comparison, with what changed in the registry where that was compared.
+/// Prints a comparison, with what else was compared.
 ///
 /// # Errors
 /// Those of the output.
@@ -73,13 +83,13 @@ pub fn comparison<W: Write>(
     out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
-    changed_registry: Option<&RegistryComparison>,
+    changes: Changes<'_>,
     fields: &Fields,
 ) -> io::Result<()> {
     match format {
-        Format::Json => json::comparison(out, comparison, extraction, changed_registry, fields),
-        Format::JsonLines => jsonl::comparison(out, comparison, extraction, changed_registry, fields),
-        Format::Csv => csv::comparison(out, comparison, changed_registry),
-        Format::Table { colour } => table::comparison(out, comparison, extraction, changed_registry, colour),
+        Format::Json => json::comparison(out, comparison, extraction, changes, fields),
+        Format::JsonLines => jsonl::comparison(out, comparison, extraction, changes, fields),
+        Format::Csv => csv::comparison(out, comparison, changes),
+        Format::Table { colour } => table::comparison(out, comparison, extraction, changes, colour),
     }
 }

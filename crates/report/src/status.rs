@@ -10,7 +10,7 @@ use vminspect_filesystem::{Allocation, DetailValue, FileId, Metadata};
 
 use crate::attribute;
 use crate::table::{Colour, Paint, pad, shown, size};
-use crate::{JsonWriter, Layout, escape, path, time};
+use crate::{JsonWriter, Layout, escape, path, remains, time};
 
 /// Pieces of content that the text tells; the JSON has more.
 const MOST_PIECES: usize = 40;
@@ -57,6 +57,9 @@ pub fn json<W: Write>(out: W, status: &FileStatus) -> io::Result<()> {
     details(out, status)?;
     names(out, status)?;
     storage(out, status)?;
+    if let Some(remains) = &status.remains {
+        remains::json(out, remains)?;
+    }
     out.key("problems")?;
     out.begin_array()?;
     status.problems.iter().try_for_each(|problem| out.string(problem))?;
@@ -247,6 +250,10 @@ fn lines(status: &FileStatus) -> Vec<(String, String)> {
     line("size", format!("{} bytes", metadata.size));
     if let Some(bytes) = status.allocated {
         line("allocated", format!("{bytes} bytes"));
+    }
+    if let Some(found) = &status.remains {
+        let more = remains::text(found).map_or_else(String::new, |text| format!(": {text}"));
+        line("recoverable", format!("{}{more}", found.verdict()));
     }
     line("stored as", status.storage.to_owned());
     line("links", metadata.links.to_string());

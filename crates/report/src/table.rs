@@ -7,11 +7,10 @@ use vminspect_analysis::finding::{
     Comparison, Deletion, Evidence, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed,
     TypeChange,
 };
-use vminspect_analysis::registry::RegistryComparison;
 use vminspect_guest::Coverage;
 
-use crate::report::{ExtractionSummary, ListingReport};
-use crate::{Fields, coverage, escape, registry, value};
+use crate::report::{Changes, ExtractionSummary, ListingReport};
+use crate::{Fields, coverage, escape, event_log, registry, remains, value};
 
 /// A colour, as its ANSI code.
 #[derive(Clone, Copy)]
@@ -202,7 +201,7 @@ pub fn comparison<W: Write>(
     mut out: W,
     comparison: &Comparison,
     extraction: Option<&ExtractionSummary>,
-    changed_registry: Option<&RegistryComparison>,
+    changes: Changes<'_>,
     colour: bool,
 ) -> io::Result<()> {
     let mut to = Sections::new(&mut out, Paint { on: colour });
@@ -222,21 +221,20 @@ pub fn comparison<W: Write>(
         let text = format!("{:>10}  {} from byte {}", size(each.length), each.place, each.offset);
         to.row("~", Colour::Yellow, &text)
     })?;
-    if let Some(found) = changed_registry {
+    if let Some(found) = changes.registry {
         registry::table_rows(&mut to, found)?;
+    }
+    if let Some(found) = changes.events {
+        event_log::table_rows(&mut to, found)?;
     }
     to.section("Could not be read", &comparison.coverage.sorted(), |to, each| {
         to.row("?", Colour::Red, &coverage::line(each))
     })?;
-    to.end(&summary(comparison, extraction, changed_registry))?;
+    to.end(&summary(comparison, extraction, changes))?;
     out.flush()
 }
 
-fn summary(
-    comparison: &Comparison,
-    extraction: Option<&ExtractionSummary>,
-    changed_registry: Option<&RegistryComparison>,
-) -> String {
+fn summary(comparison: &Comparison, extraction: Option<&ExtractionSummary>, changes: Changes<'_>) -> String {
     let counts = [
         (comparison.created.len() + comparison.created_other.len(), "created"),
         (comparison.deleted.len() + comparison.deleted_other.len(), "deleted"),
@@ -249,8 +247,9 @@ fn summary(
         (extraction.map_or(0, |extraction| extraction.errors.len()), "not extracted"),
     ];
     let parts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-    let changed_registry = changed_registry.filter(|found| !found.is_empty());
-    let parts: Vec<String> = parts.chain(changed_registry.map(registry::summary)).collect();
+    let changed_registry = changes.registry.filter(|found| !found.is_empty()).map(registry::summary);
+    let logged = changes.events.filter(|found| !found.is_empty()).map(event_log::summary);
+    let parts: Vec<String> = parts.chain(changed_registry).chain(logged).collect();
     if parts.is_empty() { "No differences".to_owned() } else { parts.join(", ") }
 }
 
@@ -314,7 +313,8 @@ fn notes(facts: &FileFacts) -> Vec<String> {
         let from = zone.host_url.as_ref().or(zone.referrer_url.as_ref());
         from.map_or_else(|| format!("from {name}"), |url| format!("from {name}: {url}"))
     });
-    deleted.into_iter().chain(facts.problem.clone()).chain(zone).collect()
+    let remains = facts.remains.as_ref().and_then(remains::text);
+    deleted.into_iter().chain(remains).chain(facts.problem.clone()).chain(zone).collect()
 }
 
 #[cfg(test)]

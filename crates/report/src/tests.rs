@@ -1,3 +1,4 @@
+use vminspect_analysis::event_log::{EventBrief, EventComparison, LogChange, LogFate};
 use vminspect_analysis::finding::{
     Comparison, Evidence, FieldChange, FileFacts, GuestPath, MetadataChange, Modified, Renamed, TypeChange,
     Value,
@@ -12,7 +13,7 @@ use vminspect_filesystem::NameEncoding;
 use vminspect_filesystem::{DeviceNumber, FileKind};
 use vminspect_guest::{Coverage, Problem};
 
-use crate::{ExtractionSummary, Fields, Format, comparison, listing};
+use crate::{Changes, ExtractionSummary, Fields, Format, comparison, listing};
 
 const FORMATS: [Format; 4] = [Format::Json, Format::JsonLines, Format::Csv, Format::Table { colour: false }];
 
@@ -29,6 +30,7 @@ fn facts(path: &[u8], kind: FileKind) -> FileFacts {
         orphan: false,
         stream: false,
         deleted: None,
+        remains: None,
         problem: None,
         zone: None,
     }
@@ -137,12 +139,37 @@ pub(crate) fn changed_registry() -> RegistryComparison {
     all
 }
 
+/// Events of which everything is hostile.
+fn logged_events() -> EventComparison {
+    let mut all = EventComparison::default();
+    for (name, number) in hostile().into_iter().zip(0..) {
+        let log = GuestPath::new(name.clone(), NameEncoding::Wtf8);
+        let text = String::from_utf8_lossy(&name).into_owned();
+        all.created.push(EventBrief {
+            time: Timestamp::from_filetime(133_444_736_000_000_005),
+            record_id: number,
+            provider: text.clone(),
+            event_id: None,
+            level: Some(4),
+            channel: text.clone(),
+            computer: text.clone(),
+            log: log.clone(),
+            offset: 5120,
+            recovered: false,
+            message: text,
+        });
+        all.logs.push(LogChange { log, fate: LogFate::Cleared, gone: number, gone_ids: Some((1, number)) });
+    }
+    all
+}
+
 fn printed(format: Format) -> String {
     let fields = Fields { algorithms: Algorithm::ALL.to_vec(), size: true, file_type: true };
     let extraction = ExtractionSummary { extracted: vec!["aa".to_owned()], errors: vec!["bb".to_owned()] };
+    let (registry, events) = (changed_registry(), logged_events());
+    let changes = Changes { registry: Some(&registry), events: Some(&events) };
     let mut out = Vec::new();
-    comparison(format, &mut out, &everything(), Some(&extraction), Some(&changed_registry()), &fields)
-        .unwrap();
+    comparison(format, &mut out, &everything(), Some(&extraction), changes, &fields).unwrap();
     String::from_utf8(out).unwrap()
 }
 

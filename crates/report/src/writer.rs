@@ -1,6 +1,6 @@
 use std::io::{self, Write};
 
-use crate::escape;
+use crate::{decimal, escape};
 
 /// Bytes that are collected before they are sent on.
 const MOST_BUFFERED: usize = 64 << 10;
@@ -76,6 +76,30 @@ impl<W: Write> JsonWriter<W> {
         Ok(())
     }
 
+    /// Writes a key that needs no escapes, which is not checked again for each object.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub(crate) fn plain_key(&mut self, key: &'static str) -> io::Result<()> {
+        self.plain_string(key)?;
+        self.buffer.extend_from_slice(if self.layout == Layout::Indented { b": " } else { b":" });
+        self.after_key = true;
+        Ok(())
+    }
+
+    /// Writes a string that needs no escapes.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub(crate) fn plain_string(&mut self, text: &'static str) -> io::Result<()> {
+        debug_assert!(escape::is_plain_json(text.as_bytes()), "{text} needs escapes");
+        self.separate()?;
+        self.buffer.push(b'"');
+        self.buffer.extend_from_slice(text.as_bytes());
+        self.buffer.push(b'"');
+        Ok(())
+    }
+
     /// Writes a string.
     ///
     /// # Errors
@@ -112,7 +136,8 @@ impl<W: Write> JsonWriter<W> {
     /// Those of the output.
     pub fn number(&mut self, number: u64) -> io::Result<()> {
         self.separate()?;
-        write!(self.buffer, "{number}")
+        decimal::push(&mut self.buffer, number);
+        Ok(())
     }
 
     /// Writes `true` or `false`.

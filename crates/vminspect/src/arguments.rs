@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vminspect::{Algorithm, Format};
 
 use crate::commands::{
-    cat, compare, completions, extract, info, list, man, registry, registry_diff, stat, timeline,
+    cat, compare, completions, eventlog, extract, info, list, man, registry, registry_diff, stat, timeline,
+    usnjrnl, usnjrnl_timeline,
 };
 use crate::failure::Failure;
 
@@ -48,6 +49,10 @@ pub(crate) enum Command {
     Registry(registry::Arguments),
     RegistryDiff(registry_diff::Arguments),
     Timeline(Box<timeline::Arguments>),
+    Usnjrnl(usnjrnl::Arguments),
+    #[command(name = "usnjrnl_timeline", alias = "usnjrnl-timeline")]
+    UsnjrnlTimeline(usnjrnl_timeline::Arguments),
+    Eventlog(eventlog::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }

@@ -39,7 +39,7 @@ pub use vminspect_volume::{Volume, VolumeTable};
 // Filesystems.
 pub use vminspect_filesystem::{
     Entry, Error as FileSystemError, ExtendedAttribute, FileId, FileKind, FileSystem, Identity, Metadata,
-    Stream, Times, open as open_filesystem,
+    NameEncoding, Stream, Times, open as open_filesystem,
 };
 
 // Registry hives.
@@ -47,6 +47,18 @@ pub use vminspect_artefact::registry::{
     Confidence, DeletedKey, DeletedValue, Hive, Key as HiveKey, Log as HiveLog, Outcome as LogOutcome,
     Place as DeletedPlace, Remains, Replay, Value as HiveValue, ValueType,
 };
+
+// Change journals.
+pub use vminspect_artefact::usn::{
+    Change as UsnChange, FileReference, FlagField, Journal, Max as JournalMax, Record as UsnRecord, carve,
+};
+// Event logs.
+pub use vminspect_analysis::event_log::{
+    EventBrief, EventComparison, EventFilter, EventLog, EventRow, EventSink, EventSummary, FilterError, Gap,
+    GapKind, GapOptions, ListOptions as EventListOptions, LogChange, LogFate, compare_event_logs, each_event,
+    find_gaps, list_events,
+};
+pub use vminspect_report::event_log::{EventFormat as EventLogFormat, gaps as gaps_report};
 
 // Guests.
 pub use vminspect_guest::{
@@ -72,12 +84,17 @@ pub use vminspect_analysis::status::{
     FileStatus, HostPlace, NameInRecord, PieceStatus, StreamStatus, status,
 };
 pub use vminspect_analysis::timeline::{
-    Event, EventSource, FileRow, Histogram, Period, Reason, RegistrySource, Signs, Sorted, Sorter,
-    Source as EventOrigin, State as RowState, TimelineOptions, TimelineSummary, Told, file_rows, timeline,
+    Event, EventLogSource, EventSource, FileRow, Histogram, Reason, RegistrySource, Signs, Sorted, Sorter,
+    Source as EventOrigin, State as RowState, TimelineOptions, TimelineSummary, Told, UsnSource, file_rows,
+    timeline,
+};
+pub use vminspect_analysis::usn::{
+    JournalErrors, JournalFile, JournalSource, PathProblem, Paths, ResolvedPath, UsnRow, UsnTimelineOptions,
+    carve_volume, change_journals, open_journal, usn_timeline,
 };
 pub use vminspect_analysis::{
-    Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Progress, Silent, Stage, compare,
-    list,
+    Algorithm, Digest, Digests, Hasher, Identifier, Options, PathFilter, Period, Progress, Silent, Stage,
+    compare, list,
 };
 
 // Reports.
@@ -91,12 +108,16 @@ pub use vminspect_report::registry::{
 };
 pub use vminspect_report::status::{json as status_json, text as status_text};
 pub use vminspect_report::table::size as human_size;
-pub use vminspect_report::time::{iso as iso_time, parse as parse_time};
+pub use vminspect_report::time::iso as iso_time;
 pub use vminspect_report::timeline::{
     EventFields, EventFormat, EventReport, MFTECMD_HEADER, bodyfile_row, chart as write_chart,
     histogram as write_histogram, mftecmd_row, report as event_report,
 };
+pub use vminspect_report::usn::{
+    UsnFields, UsnFormat, UsnPlace, UsnReport, UsnTimelineReport, records as usn_report,
+    timeline as usn_timeline_report,
+};
 pub use vminspect_report::{
-    ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport, comparison as comparison_report,
-    listing as listing_report,
+    Changes, ExtractionSummary, Fields, Format, JsonWriter, Layout, ListingReport,
+    comparison as comparison_report, listing as listing_report,
 };

@@ -9,6 +9,7 @@ mod output;
 mod progress;
 mod session;
 mod statistics;
+mod times;
 
 use std::process::ExitCode;
 

@@ -17,7 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 use vminspect_bytes::ReadAt;
-use vminspect_filesystem::{FileKind, Metadata, Stream};
+use vminspect_filesystem::{FileKind, Metadata, Remains, Stream};
 use vminspect_guest::{Guest, Located};
 
 use crate::digest::{Algorithm, Digests};
@@ -48,6 +48,8 @@ pub struct Extracted {
     pub file: Option<String>,
     /// Of a deleted file: whether it is known where it was.
     pub deleted: Option<Deletion>,
+    /// Of a deleted file: how much of its content is left.
+    pub remains: Option<Remains>,
     /// What went wrong.
     pub problem: Option<String>,
 }
@@ -63,6 +65,7 @@ impl Extracted {
             target: None,
             file: None,
             deleted: None,
+            remains: None,
             problem: None,
         }
     }

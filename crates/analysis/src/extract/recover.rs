@@ -2,11 +2,11 @@ use std::io;
 
 use super::tree::Walk;
 use super::{Destination, Extracted, ExtractedSink};
-use crate::deleted::{DeletedFile, deleted_files};
+use crate::deleted::{DeletedFile, DeletedFiles, deleted_files};
 use crate::finding::GuestPath;
 use crate::walk::{Namespace, stream_name};
 use crate::{Options, Progress};
-use vminspect_filesystem::{FileSystem, Metadata};
+use vminspect_filesystem::{FileSystem, Metadata, Stream};
 use vminspect_guest::{Guest, GuestVolume, Located};
 
 /// Extracts what is left of deleted regular files, each under the path that it had, or below `$Recovered` where its
@@ -25,15 +25,16 @@ pub fn recover_deleted(
     for (index, volume) in guest.volumes().iter().enumerate() {
         let Some(filesystem) = &volume.filesystem else { continue };
         let namespace = Namespace::of(volume, options);
-        let (files, problems) = deleted_files(&**filesystem, &namespace, options, progress);
+        let (deleted, problems) = deleted_files(&**filesystem, &namespace, options, progress);
         for (path, error) in problems {
             walk.tell(Extracted::failed(
                 GuestPath::new(path, filesystem.name_encoding()),
                 error.to_string(),
             ))?;
         }
-        for file in files {
-            recover(&mut walk, volume, &**filesystem, Located { volume: index, file: file.file }, &file)?;
+        for file in &deleted.files {
+            let located = Located { volume: index, file: file.file };
+            recover(&mut walk, (volume, &**filesystem), located, file, &deleted)?;
         }
     }
     Ok(())
@@ -41,12 +42,12 @@ pub fn recover_deleted(
 
 fn recover(
     walk: &mut Walk<'_, '_>,
-    volume: &GuestVolume,
-    filesystem: &dyn FileSystem,
+    (volume, filesystem): (&GuestVolume, &dyn FileSystem),
     located: Located,
     file: &DeletedFile,
+    all: &DeletedFiles,
 ) -> io::Result<()> {
-    let record = match filesystem.record(located.file) {
+    let record = match filesystem.restored(located.file) {
         Ok(record) => record,
         Err(error) => {
             let path = GuestPath::new(file.path.clone(), filesystem.name_encoding());
@@ -56,9 +57,10 @@ fn recover(
     };
     let streams = record.streams.iter().map(|stream| {
         let metadata = Metadata { id: stream.id, size: stream.size, ..record.metadata };
-        (metadata, stream_name(&file.path, &stream.name))
+        (metadata, Stream::Named(&stream.name), stream_name(&file.path, &stream.name))
     });
-    for (metadata, path) in std::iter::once((record.metadata, file.path.clone())).chain(streams) {
+    let content = std::iter::once((record.metadata, Stream::Data, file.path.clone()));
+    for (metadata, stream, path) in content.chain(streams) {
         let path = GuestPath::new(path, filesystem.name_encoding());
         if !walk.options.filter.takes(&path) {
             continue;
@@ -67,14 +69,17 @@ fn recover(
             path.bytes.split(|byte| *byte == volume.separator).filter(|name| !name.is_empty()).collect();
         let Some((name, parents)) = names.split_last() else { continue };
         let host = walk.parents(parents)?;
-        let mut extracted = Extracted::from_metadata(path.clone(), metadata);
-        extracted.deleted = Some(file.deletion);
-        let of_file = (metadata.id == record.metadata.id).then_some(&record);
-        walk.regular(&mut extracted, filesystem, name, (&metadata, of_file), &host)?;
-        if let (None, Some(problem)) = (&extracted.problem, record.problems.first()) {
-            extracted.problem = Some(problem.to_string());
-        }
-        walk.tell(extracted)?;
+        let (name, into) = walk.into.descend(&host)?.create_for(name)?;
+        let found = crate::recover(filesystem, &record, stream, &walk.options.algorithms, &into)?;
+        let file_name = host.iter().chain([&name]).map(String::as_str).collect::<Vec<_>>().join("/");
+        walk.tell(Extracted {
+            deleted: Some(file.deletion),
+            remains: Some(all.remains(filesystem, &record, stream)),
+            digests: found.digests,
+            problem: found.problem,
+            file: Some(file_name),
+            ..Extracted::from_metadata(path, metadata)
+        })?;
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ struct Pending {
 pub(super) struct Walk<'a, 's> {
     guest: &'a Guest,
     pub(super) options: &'a Options,
-    into: &'a Destination,
+    pub(super) into: &'a Destination,
     sink: ExtractedSink<'s>,
     pending: Vec<Pending>,
     /// Directories that were met: a damaged filesystem may hold a loop.

@@ -5,7 +5,7 @@ use vminspect_filesystem::{FileId, Times};
 
 use super::event::{Event, Reason, Source};
 use super::row::{FileRow, Signs, State};
-use super::run::Period;
+use crate::Period;
 
 /// Makes events of rows.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,7 @@
 //! memory than it is given.
 
 mod event;
+mod event_logs;
 mod files;
 mod histogram;
 mod paths;
@@ -13,13 +14,16 @@ mod registry;
 mod row;
 mod run;
 mod sort;
+mod usn;
 mod volume;
 
 pub use event::{Event, Reason, Source};
+pub use event_logs::EventLogSource;
 pub use files::FileEvents;
 pub use histogram::{Counts, Histogram};
 pub use registry::RegistrySource;
 pub use row::{FileRow, Signs, State};
-pub use run::{EventSource, Period, TimelineOptions, TimelineSummary, Told, timeline};
+pub use run::{EventSource, TimelineOptions, TimelineSummary, Told, timeline};
 pub use sort::{Sorted, Sorter};
+pub use usn::UsnSource;
 pub use volume::{RowSink, RowWriter, file_rows};

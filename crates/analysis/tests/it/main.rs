@@ -3,6 +3,7 @@
 
 mod damaged;
 mod provenance;
+mod recovered;
 mod registry;
 mod truth;
 mod unreadable;

@@ -1,10 +1,11 @@
 //! The allocation bitmap: which clusters are in use.
 
 use smallvec::SmallVec;
-use vminspect_bytes::{ByteRange, ReadAt};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt};
 
 use super::boot::Cluster;
 use super::layout::FIRST_CLUSTER;
+use super::volume::Exfat;
 use crate::{Place, Run};
 
 /// Bytes of the bitmap that are read at once.
@@ -65,6 +66,30 @@ impl AllocationBitmap {
             }
             Some((start, length, free))
         })
+    }
+}
+
+impl Exfat {
+    /// The parts of a range of the volume that are in use: clusters whose bits are set or cannot be read, and all that
+    /// is no cluster.
+    pub(super) fn clusters_used(&self, range: ByteRange) -> RangeSet {
+        let geometry = &self.geometry;
+        let heap = ByteRange::at(geometry.offset_of(Cluster(FIRST_CLUSTER)), geometry.heap_size());
+        let inside = heap.intersection(range);
+        if inside.is_empty() {
+            return RangeSet::of(range);
+        }
+        let first = geometry.cluster_at(inside.start());
+        let last = geometry.cluster_at(inside.end().saturating_sub(1));
+        let count = last.0.saturating_sub(first.0).saturating_add(1);
+        let mut used = RangeSet::default();
+        for (cluster, length, free) in self.bitmap.stretches(&*self.view, first, count) {
+            if !free {
+                let bytes = geometry.bytes_of(u64::from(length));
+                used.insert(ByteRange::at(geometry.offset_of(cluster), bytes).intersection(range));
+            }
+        }
+        used.union(&RangeSet::of(range).without(&RangeSet::of(heap)))
     }
 }
 

@@ -8,7 +8,7 @@ use vminspect_bytes::{ByteRange, ReadAt, ReadError};
 use super::bitmap::AllocationBitmap;
 use super::boot::{Cluster, Geometry};
 use super::layout::{FAT_BAD, FAT_END, FIRST_CLUSTER};
-use crate::stored::LOST;
+use crate::stored::{LOST, OVERWRITTEN};
 use crate::{Place, Run};
 
 /// Most fragments that are followed of one file: they are kept in memory.
@@ -88,6 +88,8 @@ pub(super) struct Allocated {
     pub(super) valid: u64,
     /// Whether the clusters follow one another, and the FAT says nothing of them.
     pub(super) contiguous: bool,
+    /// Whether a guess may stand for what is not known any more.
+    pub(super) guess: bool,
 }
 
 /// The clusters of a file, while they are gathered.
@@ -139,6 +141,8 @@ pub(super) struct Mapping {
     pub(super) problems: Vec<ReadError>,
     /// Bytes of clusters that were found.
     pub(super) found: u64,
+    /// Whether some of them are a guess.
+    pub(super) guessed: bool,
 }
 
 /// Finds the clusters of files.
@@ -272,7 +276,7 @@ impl Mapper<'_> {
     }
 
     /// What is left of something deleted: clusters that nothing else uses by now. A chain is followed where it
-    /// was not cleared.
+    /// was not cleared; where it was, the free clusters that come next are taken for the rest, and marked as a guess.
     pub(super) fn map_deleted(&self, allocated: Allocated, bitmap: &AllocationBitmap) -> Mapping {
         let mut mapping = Mapping::default();
         let geometry = self.geometry;
@@ -289,7 +293,7 @@ impl Mapper<'_> {
         let used = if allocated.contiguous {
             self.stretch_deleted(allocated.first, needed, bitmap, &mut mapping)
         } else {
-            self.chain_deleted(allocated.first, needed, bitmap, &mut mapping)
+            self.chain_deleted(allocated.first, (needed, allocated.guess), bitmap, &mut mapping)
         };
         finish(&mut mapping, length, allocated.valid);
         let kept: u64 = mapping.runs.iter().filter(|run| !is_lost(run.place)).map(|run| run.length).sum();
@@ -330,7 +334,7 @@ impl Mapper<'_> {
                 push_at(mapping, position, geometry.offset_of(cluster), bytes);
             } else {
                 used = used.saturating_add(u64::from(length));
-                push_at(mapping, position, LOST.saturating_add(position), bytes);
+                push_at(mapping, position, OVERWRITTEN.saturating_add(position), bytes);
             }
             position = position.saturating_add(bytes);
         }
@@ -344,14 +348,14 @@ impl Mapper<'_> {
     fn chain_deleted(
         &self,
         first: Cluster,
-        needed: u64,
+        (needed, may_guess): (u64, bool),
         bitmap: &AllocationBitmap,
         mapping: &mut Mapping,
     ) -> u64 {
         let mut fat = Fat::new(self.view, self.geometry);
         let mut clusters = Clusters::new();
         let mut cluster = first;
-        let mut used = 0;
+        let (mut used, mut cleared) = (0, false);
         while clusters.count < needed && clusters.fragments.len() < MOST_FRAGMENTS {
             for range in bitmap.places(cluster, 1) {
                 depend(mapping, range);
@@ -365,11 +369,43 @@ impl Mapper<'_> {
             }
             match fat.next(cluster) {
                 Ok(Next::Cluster(next)) => cluster = next,
+                Ok(Next::Free) => {
+                    cleared = true;
+                    break;
+                }
                 _ => break,
             }
         }
+        if cleared && may_guess && clusters.count < needed {
+            self.guess_rest(cluster, needed, bitmap, &mut clusters);
+            mapping.guessed = true;
+        }
         self.add(&clusters, mapping);
+        if used > 0 {
+            let start = mapping.found;
+            push_at(mapping, start, OVERWRITTEN.saturating_add(start), self.geometry.bytes_of(1));
+        }
         used
+    }
+
+    /// Adds the free clusters behind `after` as long as some are missing: clusters in use now were in use when the file
+    /// was written, most probably.
+    fn guess_rest(&self, after: Cluster, needed: u64, bitmap: &AllocationBitmap, clusters: &mut Clusters) {
+        let next = after.plus(1);
+        let there = self.geometry.cluster_count.saturating_sub(next.0.saturating_sub(FIRST_CLUSTER));
+        for (first, length, free) in bitmap.stretches(self.view, next, there) {
+            for cluster in (0..length).map(|index| first.plus(index)).take_while(|_| free) {
+                if clusters.count >= needed
+                    || clusters.fragments.len() >= MOST_FRAGMENTS
+                    || !clusters.push(cluster)
+                {
+                    return;
+                }
+            }
+            if clusters.count >= needed {
+                return;
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vminspect_bytes::{Guid, RangeSet, ReadAt, push_wtf8, wtf8_units};
+use vminspect_bytes::{ByteRange, Guid, RangeSet, ReadAt, push_wtf8, wtf8_units};
 
 use super::directory;
 use super::layout::{
@@ -148,6 +148,10 @@ impl FileSystem for Exfat {
             }
             _ => Err(Error::WrongKind("a regular file")),
         }
+    }
+
+    fn allocated(&self, range: ByteRange) -> Result<RangeSet> {
+        Ok(self.clusters_used(range))
     }
 
     fn read_link(&self, file: FileId) -> Result<Vec<u8>> {

@@ -8,9 +8,9 @@ use super::entry_set::{Ended, EntrySet, StreamExtension};
 use super::fat::{Allocated, Mapping};
 use super::layout::MOST_DIRECTORY_SIZE;
 use super::timestamp::RawTimestamp;
-use super::tree::Directory;
+use super::tree::{Directory, Tree};
 use super::volume::Exfat;
-use crate::{Allocation, Content, Error, FileId, FileKind, Metadata, Record, Result, Times};
+use crate::{Allocation, Content, Error, FileId, FileKind, Metadata, Record, Result, Times, Whereabouts};
 
 /// The root directory, which no entry describes. Entries lie behind the boot sector, so no file has its id.
 pub(super) const ROOT: FileId = FileId(1);
@@ -51,8 +51,9 @@ impl Exfat {
     pub(super) fn find(&self, file: FileId) -> Result<Found<'_>> {
         let missing = || Error::NotFound(format!("a file with entries at unit {} of 32 bytes", file.0));
         let place = file.0.checked_mul(32).ok_or_else(missing)?;
-        let tree = self.tree();
-        let stretch = tree.locate(place).ok_or_else(missing)?;
+        let found = |tree: &'_ Tree| tree.locate(place);
+        let tree = if found(self.tree()).is_some() { self.tree() } else { self.whole_tree() };
+        let stretch = found(tree).ok_or_else(missing)?;
         let directory = tree.directory(stretch.directory).ok_or_else(missing)?;
         match directory.items(&*self.view, (stretch.index, place), MOST_SETS, true).next() {
             Some(Item::Set(set)) if set.start() == place => self.found(set, directory).ok_or_else(missing),
@@ -71,6 +72,7 @@ impl Exfat {
             // All of a directory counts.
             valid: if set.is_directory() { length } else { stream.valid_data_length },
             contiguous: stream.no_fat_chain,
+            guess: !set.is_directory(),
         };
         let mapper = self.mapper("file", set.start());
         if live { mapper.map(allocated, most) } else { mapper.map_deleted(allocated, &self.bitmap) }
@@ -113,6 +115,7 @@ impl Exfat {
         problems.append(&mut mapping.problems);
         let mut record = Record {
             content: Content::Runs(mapping.runs),
+            whereabouts: if mapping.guessed { Whereabouts::Guessed } else { Whereabouts::Recorded },
             problems: problems.into_iter().map(Error::from).collect(),
             ..Record::new(self.metadata_of(found), set.place())
         };

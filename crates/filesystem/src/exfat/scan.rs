@@ -23,7 +23,7 @@ const _: () = assert!(ENTRY_SIZE == 32 && MOST_SECONDARY == 255);
 impl Exfat {
     /// Plans reading the records of `areas`, or all.
     pub(super) fn plan(&self, areas: Option<&RangeSet>, deleted: bool) -> Scan<'_> {
-        let tree = self.tree();
+        let tree = if deleted { self.whole_tree() } else { self.tree() };
         let root = self.geometry.root_field();
         let mut units = Units(Vec::new());
         if areas.is_none_or(|areas| areas.intersects(root)) {
@@ -119,7 +119,7 @@ impl Exfat {
     }
 
     fn visit(&self, range: ByteRange, deleted: bool, visitor: &mut dyn FnMut(Result<Record>)) {
-        let tree = self.tree();
+        let tree = if deleted { self.whole_tree() } else { self.tree() };
         if range.intersects(self.geometry.root_field()) {
             visitor(Ok(self.root_record()));
         }

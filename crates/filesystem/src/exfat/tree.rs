@@ -5,13 +5,22 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError};
+use vminspect_bytes::{ByteRange, Origin, RangeSet, ReadAt, ReadError};
 
+use super::boot::Cluster;
 use super::directory::{Item, Items, Slots, stretches};
 use super::entry_set::EntrySet;
-use super::layout::{FILE, MOST_DIRECTORY_SIZE};
+use super::layout::{
+    ENTRY_SIZE, FILE, FILE_NAME, FIRST_CLUSTER, MOST_DIRECTORY_SIZE, MOST_SECONDARY, STREAM_EXTENSION,
+    TYPE_IN_USE,
+};
 use super::volume::Exfat;
 use crate::{Error, FileId};
+
+/// Free clusters that are looked at for lost directories: each is a read.
+const MOST_LOOKED_AT: u64 = 1 << 22;
+/// Ids of directories that no entry names: this, and their first cluster. No entry lies so far behind.
+const LOST_DIRECTORY: u64 = 1 << 58;
 
 /// A directory.
 pub(super) struct Directory {
@@ -81,8 +90,9 @@ struct Named {
 }
 
 impl Tree {
-    /// Walks all directories from the root, then those that were deleted.
-    pub(super) fn walk(fs: &Exfat) -> Self {
+    /// Walks all directories from the root, then those that were deleted; `with_lost`, also what is left of directories
+    /// in free clusters that no entry names any more.
+    pub(super) fn walk(fs: &Exfat, with_lost: bool) -> Self {
         let root = fs.root_mapping();
         let named = Named {
             id: super::record::ROOT,
@@ -97,8 +107,9 @@ impl Tree {
             todo: VecDeque::from([named]),
             deleted: VecDeque::new(),
         };
-        while let Some(named) = walk.todo.pop_front().or_else(|| walk.deleted.pop_front()) {
-            walk.directory(named);
+        walk.all();
+        if with_lost {
+            walk.lost();
         }
         let mut tree = walk.tree;
         tree.stretches.sort_by_key(|stretch| stretch.range.start());
@@ -144,6 +155,91 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    fn all(&mut self) {
+        while let Some(named) = self.todo.pop_front().or_else(|| self.deleted.pop_front()) {
+            self.directory(named);
+        }
+    }
+
+    /// Looks for entries in free clusters: a directory that shrank, or whose own entry was used again, leaves them.
+    fn lost(&mut self) {
+        let (fs, geometry) = (self.fs, &self.fs.geometry);
+        let first = Cluster(FIRST_CLUSTER);
+        let mut left = MOST_LOOKED_AT;
+        for (cluster, length, free) in fs.bitmap.stretches(&*fs.view, first, geometry.cluster_count) {
+            let bytes = ByteRange::at(geometry.offset_of(cluster), geometry.bytes_of(u64::from(length)));
+            let bytes = bytes.intersection(ByteRange::at(0, fs.view.len()));
+            if free && !bytes.is_empty() {
+                self.lost_in(bytes, &mut left);
+            }
+        }
+        if left == 0 {
+            let error =
+                ReadError::unsupported("lost directories").found("more free clusters than are looked at");
+            self.tree.problems.push(error.into());
+        }
+    }
+
+    /// The same for a stretch of free clusters.
+    fn lost_in(&mut self, free: ByteRange, left: &mut u64) {
+        let size = self.fs.geometry.cluster_size();
+        let mut found: Option<ByteRange> = None;
+        let mut start = free.start();
+        while start < free.end() && *left > 0 {
+            let cluster = ByteRange::at(start, size).intersection(free);
+            if found.is_none()
+                && let Some(next) = self.behind_zeros(ByteRange::new(start, free.end()), size)
+            {
+                start = next;
+                continue;
+            }
+            *left = left.saturating_sub(1);
+            start = cluster.end();
+            if self.free_part(cluster) == cluster && self.begins_with_entries(cluster) {
+                found = Some(found.map_or(cluster, |found| ByteRange::new(found.start(), cluster.end())));
+            } else if let Some(found) = found.take() {
+                self.take_lost(found);
+            }
+        }
+        found.into_iter().for_each(|found| self.take_lost(found));
+    }
+
+    fn take_lost(&mut self, range: ByteRange) {
+        let number = self.fs.geometry.cluster_at(range.start());
+        let id = FileId(LOST_DIRECTORY | u64::from(number.0));
+        let range = self.from_first_set(range);
+        self.directory(Named { id, named_at: SmallVec::new(), stretches: Arc::new([range]), live: false });
+        self.all();
+    }
+
+    /// The cluster behind zeros that need not be read, where there are some.
+    fn behind_zeros(&self, rest: ByteRange, size: u64) -> Option<u64> {
+        let extent = self.fs.view.extent_at(rest).ok().filter(|extent| extent.origin == Origin::Zero)?;
+        let whole = extent.range.len().checked_div(size)?.saturating_mul(size);
+        (whole > 0).then(|| rest.start().saturating_add(whole))
+    }
+
+    /// Whether a cluster begins with entries; those of a set that began elsewhere may come first.
+    fn begins_with_entries(&self, cluster: ByteRange) -> bool {
+        let mut bytes = [0; ENTRY_SIZE];
+        let read = self.fs.view.read_exact_at(cluster.start(), &mut bytes);
+        let [entry_type, ..] = bytes;
+        read.is_ok() && matches!(entry_type | TYPE_IN_USE, FILE | STREAM_EXTENSION | FILE_NAME)
+    }
+
+    /// A stretch from its first set of entries on.
+    fn from_first_set(&self, range: ByteRange) -> ByteRange {
+        let mut slots = Slots::new(&*self.fs.view, Arc::new([range]));
+        for _ in 0..MOST_SECONDARY {
+            match slots.next_slot() {
+                Some(Ok(slot)) if slot.used_type() == FILE => return ByteRange::new(slot.place, range.end()),
+                Some(Ok(_)) => {}
+                _ => break,
+            }
+        }
+        range
+    }
+
     fn directory(&mut self, named: Named) {
         let Named { id, named_at, stretches, live } = named;
         let at = named_at.first().map_or(0, |range| range.start());

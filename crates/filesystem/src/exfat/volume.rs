@@ -30,6 +30,8 @@ pub(super) struct Exfat {
     pub(super) guid: Option<[u8; 16]>,
     pub(super) problems: Vec<Error>,
     pub(super) tree: OnceLock<Tree>,
+    /// With directories that no entry names.
+    whole_tree: OnceLock<Tree>,
 }
 
 impl Exfat {
@@ -50,6 +52,7 @@ impl Exfat {
             guid: None,
             problems,
             tree: OnceLock::new(),
+            whole_tree: OnceLock::new(),
         };
         fs.read_root();
         fs.add_notes();
@@ -58,7 +61,13 @@ impl Exfat {
 
     /// The clusters of the root directory.
     pub(super) fn root_mapping(&self) -> Mapping {
-        let root = Allocated { first: self.geometry.root, length: None, valid: u64::MAX, contiguous: false };
+        let root = Allocated {
+            first: self.geometry.root,
+            length: None,
+            valid: u64::MAX,
+            contiguous: false,
+            guess: false,
+        };
         self.mapper("root directory", self.geometry.root_field().start()).map(root, MOST_DIRECTORY_SIZE)
     }
 
@@ -178,7 +187,8 @@ impl Exfat {
     /// The clusters of the bitmap or the table: a chain, always.
     fn map_whole(&self, first: u32, length: u64, structure: &'static str, at: u64) -> Mapping {
         let first = boot::Cluster(first);
-        let allocated = Allocated { first, length: Some(length), valid: length, contiguous: false };
+        let allocated =
+            Allocated { first, length: Some(length), valid: length, contiguous: false, guess: false };
         self.mapper(structure, at).map(allocated, length)
     }
 
@@ -211,7 +221,12 @@ impl Exfat {
 
     /// The tree of directories, walked when it is first asked for.
     pub(super) fn tree(&self) -> &Tree {
-        self.tree.get_or_init(|| Tree::walk(self))
+        self.tree.get_or_init(|| Tree::walk(self, false))
+    }
+
+    /// The same with directories that no entry names any more: free clusters are looked at for it.
+    pub(super) fn whole_tree(&self) -> &Tree {
+        self.whole_tree.get_or_init(|| Tree::walk(self, true))
     }
 }
 

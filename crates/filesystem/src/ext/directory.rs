@@ -125,7 +125,7 @@ impl Facts {
     }
 
     /// What is wrong with the checksum of a block, if anything.
-    fn checksum_problem(&self, block: &[u8], logical: u64, place: u64) -> Option<ReadError> {
+    pub(super) fn checksum_problem(&self, block: &[u8], logical: u64, place: u64) -> Option<ReadError> {
         let seed = self.checksum_seed?;
         let sums = match self.index_count_offset(block, logical) {
             Some(offset) => index_checksums(seed, block, offset),

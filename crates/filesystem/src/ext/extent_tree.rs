@@ -194,6 +194,13 @@ impl ExtentTree<'_, '_> {
     }
 }
 
+/// Whether a block can be a node that maps something: with the checksum of its file, where nodes have checksums.
+pub(super) fn is_sound(bytes: &[u8], checksum_seed: Option<u32>) -> bool {
+    let Ok((header, _)) = RawExtentHeader::ref_from_prefix(bytes) else { return false };
+    let maps = header.eh_magic.get() == EXT4_EXT_MAGIC && header.eh_entries.get() > 0;
+    maps && checksum_seed.is_none_or(|seed| checksums(seed, bytes).is_some_and(|(stored, sum)| stored == sum))
+}
+
 /// The checksum that follows the last possible entry, and what it should be.
 fn checksums(seed: u32, bytes: &[u8]) -> Option<(u32, u32)> {
     let (header, _) = RawExtentHeader::ref_from_prefix(bytes).ok()?;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use vminspect_bytes::{RangeSet, ReadAt, Resolution, Timestamp};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, Resolution, Timestamp};
 
 use super::deleted::deleted_entries;
 use super::directory::DirectoryEntries;
+use super::former_record::{id_text, is_displaced, number, parse_id};
 use super::inode::is_attribute_value;
 use super::layout::{EXT4_ROOT_INO, INCOMPAT_EA_INODE, INCOMPAT_RECOVER, RO_COMPAT_ORPHAN_PRESENT};
 use super::record::Recorder;
@@ -42,13 +43,6 @@ const FLAG_NAMES: &[(u64, &str)] = &[
     (0x2000_0000, "project_inherit"),
     (0x4000_0000, "casefold"),
 ];
-
-fn number(file: FileId) -> Result<InodeNumber> {
-    u32::try_from(file.0)
-        .ok()
-        .and_then(InodeNumber::new)
-        .ok_or_else(|| Error::NotFound(format!("inode {}", file.0)))
-}
 
 impl FileSystem for Ext {
     fn identity(&self) -> Identity {
@@ -105,21 +99,44 @@ impl FileSystem for Ext {
             || (superblock.has_incompat(INCOMPAT_EA_INODE) && is_attribute_value(record.metadata.flags))
     }
 
+    fn id_text(&self, file: FileId) -> String {
+        id_text(file)
+    }
+
+    fn parse_id(&self, text: &str) -> Option<FileId> {
+        parse_id(text)
+    }
+
     fn metadata(&self, file: FileId) -> Result<Metadata> {
-        let number = number(file)?;
-        let bytes = self.inode_bytes(number)?;
-        let inode = self.inode(number, &bytes)?;
-        if inode.is_blank() {
-            return Err(Error::NotFound(format!("a file with inode {}", number.get())));
+        if is_displaced(file) {
+            return Ok(self.displaced_record(file)?.metadata);
         }
-        Ok(inode.metadata(&self.superblock, self.allocation(&inode)))
+        self.inode_metadata(number(file)?)
     }
 
     fn record(&self, file: FileId) -> Result<Record> {
-        self.record_of(number(file)?)
+        if is_displaced(file) { self.displaced_record(file) } else { self.record_of(number(file)?) }
+    }
+
+    fn restored(&self, file: FileId) -> Result<Record> {
+        Self::restored(self, file)
+    }
+
+    fn displaced(&self) -> (Vec<FileId>, Vec<Error>) {
+        let (former, problems) = self.former_and_problems();
+        let files = former.as_ref().map_or_else(Vec::new, |former| former.displaced().collect());
+        (files, problems.clone())
+    }
+
+    fn former_entries(&self, directory: FileId) -> Result<Entries<'_>> {
+        Ok(Box::new(Self::former_entries(self, directory)?.into_iter()))
     }
 
     fn attributes(&self, file: FileId) -> Result<Vec<ExtendedAttribute>> {
+        if is_displaced(file) {
+            // Their blocks are not looked for in the journal.
+            return self.displaced_record(file).map(|_| Vec::new());
+        }
         let number = number(file)?;
         let bytes = self.inode_bytes(number)?;
         let inode = self.inode(number, &bytes)?;
@@ -154,6 +171,10 @@ impl FileSystem for Ext {
             return Err(Error::WrongKind("a regular file or a link"));
         }
         self.content(record)
+    }
+
+    fn allocated(&self, range: ByteRange) -> Result<RangeSet> {
+        self.blocks_used(range)
     }
 
     fn read_link(&self, file: FileId) -> Result<Vec<u8>> {

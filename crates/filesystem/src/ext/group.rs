@@ -5,7 +5,8 @@ use zerocopy::FromBytes;
 
 use super::checksum::{crc16, crc32c, crc32c_with_hole};
 use super::layout::{
-    BG_CHECKSUM_OFFSET, EXT4_BG_INODE_UNINIT, RawGroupDescriptor, RawGroupDescriptorHigh, SUPERBLOCK_OFFSET,
+    BG_CHECKSUM_OFFSET, EXT4_BG_BLOCK_UNINIT, EXT4_BG_INODE_UNINIT, RawGroupDescriptor,
+    RawGroupDescriptorHigh, SUPERBLOCK_OFFSET,
 };
 use super::superblock::{BlockNumber, Superblock};
 use super::widen;
@@ -21,6 +22,17 @@ pub(crate) struct Group {
     pub(crate) inode_table: Option<BlockNumber>,
     /// Inodes at the start of the table that may have been used.
     pub(crate) used_inodes: u32,
+    /// The block bitmap; `None` when no descriptor says where it is.
+    pub(crate) block_bitmap: Option<BlockNumber>,
+    /// Whether that was never written, since no file has blocks of the group.
+    pub(crate) unused_blocks: bool,
+}
+
+impl Group {
+    /// A group of which nothing is known but the table of its inodes.
+    const fn unknown(inode_table: Option<BlockNumber>, used_inodes: u32) -> Self {
+        Self { inode_table, used_inodes, block_bitmap: None, unused_blocks: false }
+    }
 }
 
 /// Reads all descriptors. What is wrong with them is added to `problems`.
@@ -56,10 +68,7 @@ pub(super) fn read_groups(
             // Past the end of the volume there is no use in going on for each of many groups.
             if offset >= volume.len() {
                 report(error.clone());
-                groups.resize(
-                    usize::try_from(superblock.groups).unwrap_or(0),
-                    Group { inode_table: None, used_inodes: 0 },
-                );
+                groups.resize(usize::try_from(superblock.groups).unwrap_or(0), Group::unknown(None, 0));
                 break;
             }
             report(error.clone());
@@ -232,7 +241,7 @@ impl Table<'_> {
         }
         // The checksum is wrong and no backup helps: a place inside the filesystem is still worth a look.
         let table = primary.and_then(|bytes| self.table_place(bytes)).filter(|table| self.table_fits(*table));
-        (Group { inode_table: table, used_inodes: all }, Some(wrong))
+        (Group::unknown(table, all), Some(wrong))
     }
 
     fn parse(&self, number: u32, bytes: &[u8], place: u64) -> Result<Group, ReadError> {
@@ -262,7 +271,13 @@ impl Table<'_> {
             // A count above the number of inodes means nothing; all are read then.
             all.checked_sub(unused).unwrap_or(all)
         };
-        Ok(Group { inode_table: Some(table), used_inodes })
+        let flags = raw.bg_flags.get();
+        Ok(Group {
+            inode_table: Some(table),
+            used_inodes,
+            block_bitmap: self.bitmap_place(bytes).filter(|place| self.superblock.contains_blocks(*place, 1)),
+            unused_blocks: self.superblock.has_group_checksums() && flags & EXT4_BG_BLOCK_UNINIT != 0,
+        })
     }
 
     fn table_place(&self, bytes: &[u8]) -> Option<BlockNumber> {
@@ -272,6 +287,13 @@ impl Table<'_> {
             table |= u64::from(high.bg_inode_table_hi.get()) << 32;
         }
         Some(BlockNumber(table))
+    }
+
+    fn bitmap_place(&self, bytes: &[u8]) -> Option<BlockNumber> {
+        let (raw, rest) = RawGroupDescriptor::ref_from_prefix(bytes).ok()?;
+        let high = RawGroupDescriptorHigh::ref_from_prefix(rest)
+            .map_or(0, |(high, _)| high.bg_block_bitmap_hi.get());
+        Some(BlockNumber(u64::from(raw.bg_block_bitmap_lo.get()) | u64::from(high) << 32))
     }
 
     fn table_fits(&self, table: BlockNumber) -> bool {

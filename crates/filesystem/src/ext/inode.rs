@@ -131,7 +131,7 @@ impl<'a> Inode<'a> {
         short && self.sectors(superblock).saturating_sub(of_attributes) == 0
     }
 
-    fn field(&self, offset: usize) -> Option<u32> {
+    pub(super) fn field(&self, offset: usize) -> Option<u32> {
         let end = offset.checked_add(4)?;
         let bytes = self.bytes.get(..self.fields_end)?.get(offset..end)?;
         bytes.try_into().ok().map(u32::from_le_bytes)

@@ -167,6 +167,8 @@ const _: () = assert!(core::mem::offset_of!(RawSuperblock, s_orphan_file_inum) =
 
 /// `bg_flags`: the inode table holds no inode that was ever used.
 pub(super) const EXT4_BG_INODE_UNINIT: u16 = 0x1;
+/// `bg_flags`: the block bitmap was never written.
+pub(super) const EXT4_BG_BLOCK_UNINIT: u16 = 0x2;
 
 /// The first 32 bytes of `struct ext4_group_desc`.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]

@@ -11,6 +11,8 @@
 //! Not read: content of encrypted files (their names are listed as stored); filesystems with `compression`,
 //! `dirdata` or incompatible features unknown here; external journals.
 
+mod as_of;
+mod bitmap;
 mod block_map;
 mod checksum;
 mod deleted;
@@ -19,6 +21,9 @@ mod directory_blocks;
 mod extent_tree;
 mod features;
 mod filesystem;
+mod former;
+mod former_names;
+mod former_record;
 mod group;
 mod inline_data;
 mod inode;

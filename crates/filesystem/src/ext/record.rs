@@ -60,12 +60,19 @@ impl AttributeBlock {
 /// Makes records of inodes; keeps what neighbours share.
 pub(super) struct Recorder<'a> {
     fs: &'a Ext,
+    /// Where blocks of maps are read.
+    maps: &'a dyn ReadAt,
     block: AttributeBlock,
 }
 
 impl<'a> Recorder<'a> {
     pub(super) fn new(fs: &'a Ext) -> Self {
-        Self { fs, block: AttributeBlock::default() }
+        Self::with_maps(fs, &*fs.view)
+    }
+
+    /// With blocks of maps from another view than the filesystem's.
+    pub(super) fn with_maps(fs: &'a Ext, maps: &'a dyn ReadAt) -> Self {
+        Self { fs, maps, block: AttributeBlock::default() }
     }
 
     /// The record of an inode.
@@ -126,11 +133,11 @@ impl<'a> Recorder<'a> {
             let seed = superblock.has_metadata_checksums().then(|| inode.checksum_seed(superblock));
             // Deletion empties the root; that is no damage.
             if !(record.metadata.allocation == Allocation::Deleted && i_block.iter().all(|byte| *byte == 0)) {
-                ExtentTree { view: &*self.fs.view, gather: &mut gather, checksum_seed: seed }
+                ExtentTree { view: self.maps, gather: &mut gather, checksum_seed: seed }
                     .walk(i_block, offset);
             }
         } else {
-            BlockMap::new(&*self.fs.view, &mut gather).walk(i_block, offset);
+            BlockMap::new(self.maps, &mut gather).walk(i_block, offset);
         }
         record.depends.append(&mut gather.depends);
         record.problems.append(&mut gather.problems);

@@ -1,10 +1,11 @@
 //! An opened filesystem: superblock, groups, orphans, and the volume with its journal replayed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, Mapped, ReadAt, ReadError, Segment, Source};
 
+use super::former::{Former, former};
 use super::group::{Group, read_groups};
 use super::inode::Inode;
 use super::journal;
@@ -13,7 +14,7 @@ use super::orphan;
 use super::record::Recorder;
 use super::superblock::{InodeNumber, Superblock};
 use super::widen;
-use crate::{Allocation, Content, Error, FileKind, Record, Result, stored};
+use crate::{Allocation, Content, Error, FileKind, Metadata, Record, Result, Run, stored};
 
 /// The bytes of one inode.
 pub(crate) type InodeBytes = SmallVec<[u8; 256]>;
@@ -26,6 +27,8 @@ pub(crate) struct Ext {
     /// Sorted, with the places that name them.
     orphans: Vec<(InodeNumber, ByteRange)>,
     pub(super) problems: Vec<Error>,
+    /// What the journal's older copies tell, once somebody asked.
+    former: OnceLock<(Option<Former>, Vec<Error>)>,
 }
 
 impl Ext {
@@ -49,7 +52,7 @@ impl Ext {
         let mut problems = Vec::new();
         let superblock = Superblock::read(&*view, &mut problems)?;
         let groups = read_groups(&*view, &superblock, &mut problems)?;
-        Ok(Self { view, superblock, groups, orphans: Vec::new(), problems })
+        Ok(Self { view, superblock, groups, orphans: Vec::new(), problems, former: OnceLock::new() })
     }
 
     /// The filesystem as it is once its journal is replayed.
@@ -84,21 +87,58 @@ impl Ext {
 
     /// What the journal adds to the volume.
     fn journal(&self) -> Result<journal::Replay> {
+        let (record, runs, content) = self.journal_file()?;
+        let mut replay = journal::replay(&self.view, &*content, &self.journal_facts(&runs));
+        replay.problems.extend(record.problems);
+        Ok(replay)
+    }
+
+    /// The journal's own file.
+    fn journal_file(&self) -> Result<(Record, SmallVec<[Run; 2]>, Arc<dyn ReadAt>)> {
         let damaged = || ReadError::corrupt("journal inode");
         let number = self.superblock.journal_inode.ok_or_else(damaged)?;
         let record = self.record_of(number)?;
         let Content::Runs(runs) = &record.content else {
             return Err(damaged().at(record.place.start()).expected("runs of blocks").into());
         };
-        let content = self.content(&record)?;
-        let facts = journal::JournalFacts {
+        let (runs, content) = (runs.clone(), self.content(&record)?);
+        Ok((record, runs, content))
+    }
+
+    fn journal_facts<'a>(&self, runs: &'a [Run]) -> journal::JournalFacts<'a> {
+        journal::JournalFacts {
             block_size: self.superblock.block_size.bytes_u32(),
             blocks: self.superblock.blocks,
             runs,
-        };
-        let mut replay = journal::replay(&self.view, &*content, &facts);
-        replay.problems.extend(record.problems);
-        Ok(replay)
+        }
+    }
+
+    /// What older copies in the journal tell. `None` where there is no journal that can be read. The journal is gone
+    /// through when this is asked for the first time.
+    pub(super) fn former(&self) -> Option<&Former> {
+        self.former_and_problems().0.as_ref()
+    }
+
+    /// The same, with what could not be read of them.
+    pub(super) fn former_and_problems(&self) -> &(Option<Former>, Vec<Error>) {
+        self.former.get_or_init(|| {
+            if self.superblock.journal_inode.is_none() || self.superblock.external_journal.is_some() {
+                return (None, Vec::new());
+            }
+            self.read_former().unwrap_or_else(|error| (None, vec![error]))
+        })
+    }
+
+    fn read_former(&self) -> Result<(Option<Former>, Vec<Error>)> {
+        let (_, runs, content) = self.journal_file()?;
+        let history = journal::history(&*content, &self.journal_facts(&runs))?;
+        let former = former(self, history);
+        let mut problems = former.history.problems.clone();
+        if former.untold > 0 {
+            let found = format!("{} copies of inodes more than are kept track of", former.untold);
+            problems.push(ReadError::corrupt("older transactions in the journal").found(found).into());
+        }
+        Ok((Some(former), problems))
     }
 
     /// Adds what is noteworthy of the filesystem as a whole.
@@ -202,6 +242,19 @@ impl Ext {
     pub(super) fn orphan_place(&self, number: InodeNumber) -> Option<ByteRange> {
         let index = self.orphans.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         self.orphans.get(index).map(|(_, place)| *place)
+    }
+
+    /// What an inode that is or was in use says.
+    ///
+    /// # Errors
+    /// When there is no such file or it cannot be read.
+    pub(super) fn inode_metadata(&self, number: InodeNumber) -> Result<Metadata> {
+        let bytes = self.inode_bytes(number)?;
+        let inode = self.inode(number, &bytes)?;
+        if inode.is_blank() {
+            return Err(Error::NotFound(format!("a file with inode {}", number.get())));
+        }
+        Ok(inode.metadata(&self.superblock, self.allocation(&inode)))
     }
 
     /// The record of an inode that is or was in use.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vminspect_bytes::{RangeSet, ReadAt, ReadError};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError};
 
 use super::content::content;
 use super::directories::{Directory, items, owner};
@@ -145,6 +145,10 @@ impl FileSystem for Fat {
             }
             _ => Err(Error::WrongKind("a regular file")),
         }
+    }
+
+    fn allocated(&self, range: ByteRange) -> Result<RangeSet> {
+        Ok(self.clusters_used(range)?)
     }
 
     fn read_link(&self, file: FileId) -> Result<Vec<u8>> {

@@ -11,7 +11,7 @@ use super::geometry::{Kind, Root};
 use super::layout::{RawShortEntry, SLOT};
 use super::volume::{Fat, ROOT, file_id};
 use super::widen;
-use crate::{Allocation, Content, FileKind, Metadata, Place, Record, Run, Times};
+use crate::{Allocation, Content, FileKind, Metadata, Place, Record, Run, Times, Whereabouts};
 
 /// Makes records of slots; keeps the part of the table that neighbours share.
 pub(super) struct Recorder<'a> {
@@ -81,6 +81,7 @@ impl<'a> Recorder<'a> {
         let guess = guess(&mut self.table, self.fs.first_cluster(raw), size, record.metadata.id);
         record.content = Content::Runs(guess.runs);
         record.depends = guess.depends;
+        record.whereabouts = if guess.is_guess { Whereabouts::Guessed } else { Whereabouts::Recorded };
         record.problems.extend(guess.problem.map(Into::into));
         let many =
             self.fs.boot.geometry.kind == Kind::Fat32 && self.fs.boot.geometry.clusters > u32::from(u16::MAX);

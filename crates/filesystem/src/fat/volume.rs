@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use vminspect_bytes::{ReadAt, ReadError};
+use vminspect_bytes::{ByteRange, RangeSet, ReadAt, ReadError};
 
 use super::boot_sector::BootSector;
 use super::directories::{Area, Directories, Directory, file_in, items};
 use super::directory::{Item, Items, Named, Slot, Slots};
-use super::fat_table::FatTable;
+use super::fat_table::{FatTable, Link};
 use super::geometry::{Kind, Root};
 use super::layout::{MOST_LONG_ENTRIES, RawShortEntry, SLOT};
 use super::name::label;
@@ -69,6 +69,33 @@ impl Fat {
     /// A reader of the tables.
     pub(super) fn table(&self) -> FatTable<'_> {
         FatTable::new(&*self.view, &self.boot.geometry)
+    }
+
+    /// The parts of a range of the volume that are in use: clusters that the table does not have free, and all that is
+    /// no cluster.
+    ///
+    /// # Errors
+    /// When the table cannot be read there.
+    pub(super) fn clusters_used(&self, range: ByteRange) -> Result<RangeSet, ReadError> {
+        let geometry = &self.boot.geometry;
+        let heap = ByteRange::at(geometry.data_start, geometry.bytes_of(geometry.clusters.into()));
+        let inside = heap.intersection(range);
+        let mut used = RangeSet::default();
+        let mut table = self.table();
+        let number = |place: u64| {
+            let index = place.saturating_sub(heap.start()).checked_div(geometry.cluster_size.into());
+            u32::try_from(index.unwrap_or(0)).unwrap_or(u32::MAX).saturating_add(2)
+        };
+        let numbers = number(inside.start())..=number(inside.end().saturating_sub(1));
+        for cluster in
+            numbers.filter_map(|number| geometry.cluster(number)).take_while(|_| !inside.is_empty())
+        {
+            if table.link(geometry.active_fat, cluster)? != Link::Free {
+                let place = ByteRange::at(geometry.offset(cluster), geometry.cluster_size.into());
+                used.insert(place.intersection(range));
+            }
+        }
+        Ok(used.union(&RangeSet::of(range).without(&RangeSet::of(heap))))
     }
 
     /// Every directory of the tree.

@@ -1,6 +1,6 @@
 //! What is left of deleted files.
 
-use vminspect_bytes::ReadError;
+use vminspect_bytes::{ByteRange, ReadError};
 
 use super::record::stored_runs;
 use super::volume::Ntfs;
@@ -22,9 +22,10 @@ impl Ntfs {
             if !self.geometry.contains(first, count) {
                 continue;
             }
-            let Some(in_use) = self.clusters_in_use(first, count) else { return };
+            let range = ByteRange::at(cluster.of(first), cluster.of(count));
+            let Ok(in_use) = self.clusters_used(range) else { return };
             all = all.saturating_add(count);
-            used = used.saturating_add(in_use);
+            used = used.saturating_add(cluster.clusters(in_use.total()));
         }
         if used > 0 {
             record.problems.push(

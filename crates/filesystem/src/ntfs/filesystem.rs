@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vminspect_bytes::{Memory, RangeSet, ReadAt, ReadAtExt};
+use vminspect_bytes::{ByteRange, Memory, RangeSet, ReadAt, ReadAtExt};
 
 use super::address::RecordNumber;
 use super::address::{FileKey, Reference};
@@ -200,6 +200,10 @@ impl FileSystem for Ntfs {
 
     fn open_record(&self, record: &Record, stream: Stream<'_>) -> Result<Arc<dyn ReadAt>> {
         self.open(record.metadata.id, stream)
+    }
+
+    fn allocated(&self, range: ByteRange) -> Result<RangeSet> {
+        self.clusters_used(range)
     }
 
     fn read_link(&self, file: FileId) -> Result<Vec<u8>> {

@@ -23,6 +23,7 @@
 mod address;
 mod attribute;
 mod attribute_list;
+mod bitmap;
 mod boot_sector;
 mod compressed_file;
 mod compressed_unit;

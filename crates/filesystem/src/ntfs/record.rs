@@ -17,7 +17,9 @@ use super::reparse::{self, DEDUPLICATED, ReparsePoint, Target};
 use super::standard_information::StandardInformation;
 use super::value::{Storage, Value};
 use super::volume::Ntfs;
-use crate::{Allocation, Content, Error, FileId, FileKind, Metadata, NamedStream, Place, Record, Run};
+use crate::{
+    Allocation, Content, Error, FileId, FileKind, Metadata, NamedStream, Place, Record, Run, Whereabouts,
+};
 
 /// Named streams of a file that get a number of their own.
 const MOST_STREAMS: usize = 65_535;
@@ -184,6 +186,7 @@ impl Recorder<'_> {
             content,
             streams,
             has_attributes,
+            whereabouts: Whereabouts::Recorded,
             problems: file.problems.drain(..).map(Error::from).collect(),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use foldhash::{HashSet, HashSetExt};
-use vminspect_bytes::{ReadAt, ReadAtExt, ReadError, decode_utf16le};
+use vminspect_bytes::{ReadAt, ReadError, decode_utf16le};
 use zerocopy::FromBytes;
 
 use super::address::{ClusterSize, FileKey, RecordNumber, Reference};
@@ -13,8 +13,8 @@ use super::directory::DirectoryEntries;
 use super::file::{Extensions, File};
 use super::file_record::FileRecord;
 use super::layout::{
-    BITMAP_RECORD, EXTEND_RECORD, FIRST_USER_RECORD, LOG_FILE_RECORD, ROOT_RECORD, RawVolumeInformation,
-    SECURE_RECORD, UPCASE_RECORD, VOLUME_FLAG_NAMES, VOLUME_RECORD, attribute_type,
+    EXTEND_RECORD, FIRST_USER_RECORD, LOG_FILE_RECORD, ROOT_RECORD, RawVolumeInformation, SECURE_RECORD,
+    UPCASE_RECORD, VOLUME_FLAG_NAMES, VOLUME_RECORD, attribute_type,
 };
 use super::loose::Parents;
 use super::mft::Mft;
@@ -49,7 +49,7 @@ pub(super) struct Ntfs {
     orphans: HashSet<Reference>,
     upcase: OnceLock<UpCase>,
     security: OnceLock<Option<SecurityStore>>,
-    bitmap: OnceLock<Option<Arc<dyn ReadAt>>>,
+    pub(super) bitmap: OnceLock<Option<Arc<dyn ReadAt>>>,
     /// Of a loose MFT: which names stand in which directory.
     pub(super) parents: Option<OnceLock<Parents>>,
 }
@@ -149,7 +149,7 @@ impl Ntfs {
     }
 
     /// The content of an attribute of one of the volume's own files.
-    fn own_content(&self, record: u32, name: &str) -> Result<Arc<dyn ReadAt>> {
+    pub(super) fn own_content(&self, record: u32, name: &str) -> Result<Arc<dyn ReadAt>> {
         let reference = Reference { record: RecordNumber(record), sequence: 0 };
         self.with_file(reference, |file| {
             let parts = file.parts_of(attribute_type::DATA, name);
@@ -279,36 +279,4 @@ impl Ntfs {
             })
             .as_ref()
     }
-
-    /// Clusters of a range that are in use, or `None` when that cannot be told.
-    pub(super) fn clusters_in_use(&self, first: u64, count: u64) -> Option<u64> {
-        let bitmap = self.bitmap.get_or_init(|| self.own_content(BITMAP_RECORD, "").ok()).as_ref()?;
-        let end = first.checked_add(count)?;
-        let mut used = 0_u64;
-        let mut position = first;
-        while position < end {
-            // Whole bytes of the bitmap, a window of it at a time.
-            let until = (position | 0x7_ffff).saturating_add(1).min(end);
-            let (start, stop) = (position / 8, until.div_ceil(8));
-            let bytes = bitmap.read_vec(start, usize::try_from(stop.saturating_sub(start)).ok()?).ok()?;
-            let all: u64 = bytes.iter().fold(0, |sum, byte| sum.saturating_add(u64::from(byte.count_ones())));
-            let before = bytes.first().map_or(0, |byte| low_bits(*byte, position % 8));
-            let behind = if until % 8 == 0 {
-                0
-            } else {
-                bytes
-                    .last()
-                    .map_or(0, |byte| u64::from(byte.count_ones()).saturating_sub(low_bits(*byte, until % 8)))
-            };
-            used = used.saturating_add(all.saturating_sub(before).saturating_sub(behind));
-            position = until;
-        }
-        Some(used)
-    }
-}
-
-/// How many of the lowest bits of a byte are set.
-fn low_bits(byte: u8, bits: u64) -> u64 {
-    let mask = 1_u8.checked_shl(u32::try_from(bits).unwrap_or(8)).map_or(u8::MAX, |bit| bit.wrapping_sub(1));
-    u64::from((byte & mask).count_ones())
 }

@@ -2,6 +2,7 @@
 
 mod directories;
 mod drives;
+mod event_logs;
 mod hive_file;
 mod hives;
 mod information;
@@ -11,6 +12,8 @@ mod profiles;
 mod registry;
 mod transactions;
 
+pub use event_logs::EventLogFile;
+pub(crate) use event_logs::find_event_logs;
 pub use hive_file::{HiveFile, HiveKind};
 pub(crate) use hives::find_hives;
 pub use registry::{Registry, RegistryPlace};

@@ -59,7 +59,8 @@ pub(crate) fn open(guest: &Guest, path: &[u8], stream: Stream<'_>) -> Result<Arc
         let kind = kind.as_str().replace('_', " ");
         return Err(Failure::new(format!("{shown} is a {kind} and has no content; name a regular file")));
     }
-    filesystem.open(located.file, stream).map_err(fail)
+    let record = filesystem.restored(located.file).map_err(fail)?;
+    filesystem.open_record(&record, stream).map_err(fail)
 }
 
 fn copy(content: &dyn ReadAt, out: &mut Output) -> Result<(), Failure> {

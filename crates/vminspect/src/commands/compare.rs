@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use vminspect::{
-    Comparison, Destination, ExtractionSummary, Fields, FileFacts, Guest, Options, Problem,
-    RegistryComparison, RegistryOptions, extract_by_digest, write_manifest_line,
+    Changes, Comparison, Coverage, Destination, EventComparison, ExtractionSummary, Fields, FileFacts, Guest,
+    Options, Problem, RegistryComparison, RegistryOptions, extract_by_digest, write_manifest_line,
 };
 
 use crate::arguments::{Evidence, Files, FormatName, Report};
@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
     /// Read registry hives as they are stored, without their logs.
     #[arg(long, requires = "registry")]
     no_logs: bool,
+    /// Compare the event logs of Windows, too: tell records that only the second disk has, and logs that were cleared.
+    #[arg(long)]
+    events: bool,
     #[command(flatten)]
     files: Files,
     #[command(flatten)]
@@ -74,6 +77,13 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     if let Some(changed) = &changed {
         comparison.coverage.extend(changed.coverage.clone());
     }
+    let logged = match arguments.events {
+        true => Some(session.in_pool(|| compare_events(&before, &after))?),
+        false => None,
+    };
+    if let Some(logged) = &logged {
+        comparison.coverage.extend(logged.coverage.clone());
+    }
     let extraction = match arguments.extract {
         true => Some(extract(&arguments.path, &after, &mut comparison, &options)?),
         false => None,
@@ -91,7 +101,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
         &mut out,
         &comparison,
         extraction.as_ref(),
-        changed.as_ref(),
+        Changes { registry: changed.as_ref(), events: logged.as_ref() },
         &fields,
     )?;
     out.finish()?;
@@ -99,11 +109,13 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let shown = path.is_none() && arguments.report.format != FormatName::Csv;
     let guests = [&before, &after];
     let outcome = session.conclude(&comparison.coverage, shown, &arguments.report.coverage, &guests)?;
-    let is_equal = comparison.is_empty() && changed.is_none_or(|changed| changed.is_empty());
+    let is_equal = comparison.is_empty()
+        && changed.is_none_or(|changed| changed.is_empty())
+        && logged.is_none_or(|logged| logged.is_empty());
     Ok(Outcome { found: arguments.exit_code && !is_equal, ..outcome })
 }
 
-/// Compares the registries. That there is none is told: the user expects one.
+/// Compares the registries.
 fn compare_registries(before: &Guest, after: &Guest, arguments: &Arguments) -> RegistryComparison {
     let options = RegistryOptions {
         security: arguments.registry_security,
@@ -111,14 +123,26 @@ fn compare_registries(before: &Guest, after: &Guest, arguments: &Arguments) -> R
         no_logs: arguments.no_logs,
     };
     let mut changed = vminspect::compare_registries(before, after, options);
-    for guest in [before, after] {
+    tell_no_windows([before, after], "registry", &mut changed.coverage);
+    changed
+}
+
+/// Compares the event logs.
+fn compare_events(before: &Guest, after: &Guest) -> EventComparison {
+    let mut logged = vminspect::compare_event_logs(before, after);
+    tell_no_windows([before, after], "event log", &mut logged.coverage);
+    logged
+}
+
+/// The user expects a Windows.
+fn tell_no_windows(guests: [&Guest; 2], what: &str, coverage: &mut Coverage) {
+    for guest in guests {
         if guest.system().is_none_or(|system| system.family != "windows") {
-            let message = "no Windows was found here, so that there is no registry to compare".to_owned();
+            let message = format!("no Windows was found here, so that there is no {what} to compare");
             let image = guest.image().to_owned();
-            changed.coverage.add(Problem { image, place: Vec::new(), family: "unsupported", message });
+            coverage.add(Problem { image, place: Vec::new(), family: "unsupported", message });
         }
     }
-    changed
 }
 
 /// Writes created and modified files below `directory`, with a manifest that says what each was.

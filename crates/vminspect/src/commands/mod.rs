@@ -3,6 +3,7 @@
 pub(crate) mod cat;
 pub(crate) mod compare;
 pub(crate) mod completions;
+pub(crate) mod eventlog;
 pub(crate) mod extract;
 pub(crate) mod info;
 pub(crate) mod list;
@@ -11,6 +12,8 @@ pub(crate) mod registry;
 pub(crate) mod registry_diff;
 pub(crate) mod stat;
 pub(crate) mod timeline;
+pub(crate) mod usnjrnl;
+pub(crate) mod usnjrnl_timeline;
 
 use std::process::ExitCode;
 
@@ -32,6 +35,9 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Extract(command) => extract::run(&session, &command),
         Command::Registry(command) => registry::run(&session, &command),
         Command::RegistryDiff(command) => registry_diff::run(&session, &command),
+        Command::Usnjrnl(command) => usnjrnl::run(&session, &command),
+        Command::UsnjrnlTimeline(command) => usnjrnl_timeline::run(&session, &command),
+        Command::Eventlog(command) => eventlog::run(&session, &command),
         Command::Timeline(command) => timeline::run(&session, &command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),

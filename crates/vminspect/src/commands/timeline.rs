@@ -3,14 +3,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use vminspect::{
-    Coverage, EventFields, EventFormat, EventSource, Fields, FileRow, Guest, Histogram, Options, Period,
-    Problem, Progress, RegistrySource, TimelineOptions, Timestamp,
+    Coverage, EventFields, EventFormat, EventLogSource, EventSource, Fields, FileRow, Guest, Histogram,
+    Options, Problem, Progress, RegistrySource, TimelineOptions, UsnSource,
 };
 
 use crate::arguments::{AlgorithmName, CoverageArguments, Evidence, algorithms, check_two_files};
 use crate::failure::Failure;
 use crate::output::{Output, stdout_is_terminal};
 use crate::session::{Outcome, Session};
+use crate::times::Times;
 use crate::{progress, statistics};
 
 const AFTER_HELP: &str = r"Examples:
@@ -33,15 +34,12 @@ pub(crate) struct Arguments {
     /// Tell the times of $FILE_NAME on NTFS, too. Bodyfiles always have them.
     #[arg(long)]
     filename_times: bool,
-    /// Tell also what these have: registry (when keys were written).
+    /// Tell also what these have: registry (when keys were written), usn (the change journals of NTFS), events (the event
+    /// logs of Windows).
     #[arg(long = "with", value_name = "LIST", value_delimiter = ',')]
     sources: Vec<SourceName>,
-    /// Tell nothing before this time: 2026-11-25, or 2026-11-25T13:00:00, in UTC.
-    #[arg(long, value_name = "TIME", value_parser = first_moment)]
-    from: Option<Timestamp>,
-    /// Tell nothing after this time. A day alone is meant as a whole.
-    #[arg(long, value_name = "TIME", value_parser = last_moment)]
-    to: Option<Timestamp>,
+    #[command(flatten)]
+    times: Times,
     /// Tell the latest first.
     #[arg(long)]
     reverse: bool,
@@ -97,6 +95,8 @@ enum FormatName {
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 enum SourceName {
     Registry,
+    Usn,
+    Events,
 }
 
 /// How a report is made.
@@ -133,7 +133,7 @@ impl Arguments {
             return Ok(());
         }
         let asked = [
-            (self.from.is_some() || self.to.is_some(), "--from and --to"),
+            (self.times.from.is_some() || self.times.to.is_some(), "--from and --to"),
             (self.reverse, "--reverse"),
             (!self.sources.is_empty(), "--with"),
             (self.identify, "--identify"),
@@ -223,7 +223,7 @@ impl Work<'_> {
             Fields { algorithms: self.options.algorithms.clone(), size: true, file_type: arguments.identify };
         let what = TimelineOptions {
             name_times: arguments.filename_times,
-            period: Period { from: arguments.from, to: arguments.to },
+            period: arguments.times.range()?,
             reverse: arguments.reverse,
             hash: arguments.hash,
         };
@@ -284,20 +284,9 @@ impl Work<'_> {
 fn source(name: SourceName) -> &'static dyn EventSource {
     match name {
         SourceName::Registry => &RegistrySource,
+        SourceName::Usn => &UsnSource,
+        SourceName::Events => &EventLogSource,
     }
-}
-
-fn first_moment(text: &str) -> Result<Timestamp, String> {
-    moment(text, false)
-}
-
-fn last_moment(text: &str) -> Result<Timestamp, String> {
-    moment(text, true)
-}
-
-fn moment(text: &str, end: bool) -> Result<Timestamp, String> {
-    vminspect::parse_time(text, end)
-        .ok_or_else(|| "expected a day or a time, such as 2026-11-25 or 2026-11-25T13:00:00Z".to_owned())
 }
 
 /// Characters on a line of the terminal, or of a file.

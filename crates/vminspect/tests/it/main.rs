@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod commands;
+mod eventlog;
 mod extraction;
 mod failures;
 mod goldens;
@@ -9,3 +10,6 @@ mod help;
 mod registry;
 mod timeline;
 mod tool;
+mod usn_carving;
+mod usn_history;
+mod usn_vectors;

@@ -84,3 +84,22 @@ pub(crate) const WINDOWS_BEFORE: &str = "fixtures/windows/before.qcow2";
 pub(crate) const WINDOWS_AFTER: &str = "fixtures/windows/after.qcow2";
 pub(crate) const WINDOWS_REGISTRY: &str = "fixtures/windows_registry/gpt.qcow2";
 pub(crate) const WINDOWS_REGISTRY_2: &str = "fixtures/windows_registry/mbr.qcow2";
+
+/// What a fixture holds that is packed with zstd, by its path in `fixtures`.
+pub(crate) fn zstd(name: &str) -> Vec<u8> {
+    let file = fs::File::open(root().join("fixtures").join(name)).expect(name);
+    let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).expect("a zstd frame");
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut decoder, &mut bytes).expect("a whole frame");
+    bytes
+}
+
+/// Names of the fixtures in a directory that end so, without that end, sorted.
+pub(crate) fn fixtures(directory: &str, end: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join("fixtures").join(directory)).expect(directory);
+    let names = entries.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter_map(|name| name.strip_suffix(end).map(str::to_owned)).collect();
+    names.sort();
+    assert!(!names.is_empty(), "no fixture {directory}/*{end}");
+    names
+}

@@ -14,6 +14,7 @@
 mod checksum;
 mod descriptor;
 mod fast_commit;
+mod history;
 mod layout;
 mod log;
 mod problems;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use vminspect_bytes::{ReadAt, ReadError, Segment};
 
 use self::fast_commit::FastCommits;
+pub(crate) use self::history::{Age, BlockCopy, History, history};
 use self::log::{Blocks, JournalBlock};
 use self::problems::Problems;
 use self::recovery::Recovery;

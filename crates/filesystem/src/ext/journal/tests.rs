@@ -430,3 +430,5 @@ fn an_external_journal_is_named() {
     assert_eq!(error.family(), Family::Unsupported);
     assert!(error.to_string().contains("00010203-0405-0607-0809-0a0b0c0d0e0f"), "{error}");
 }
+
+mod history;
