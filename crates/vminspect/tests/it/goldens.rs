@@ -36,6 +36,22 @@ const CASES: &[(&str, &[&str])] = &[
         "windows_registry_services.table",
         &["registry", "-d", WINDOWS_REGISTRY, r"hklm\system\currentcontrolset", "--format", "table"],
     ),
+    ("timeline.json", &["timeline", "--match", "/etc/pas*", AFTER]),
+    ("timeline.table", &["timeline", "--match", "/etc/**", "--reverse", "--format", "table", AFTER]),
+    ("timeline_timesketch.csv", &["timeline", "--match", "/root/**", "--format", "timesketch", AFTER]),
+    (
+        "windows_timeline.jsonl",
+        &["timeline", "--filename-times", "--match", r"C:\Users\anna\Doc*", "--format", "jsonl", WINDOWS_AFTER],
+    ),
+    ("windows_timeline.csv", &["timeline", "--match", r"vol1:\**", "--format", "csv", WINDOWS_AFTER]),
+    ("windows_timeline.body", &["timeline", "--match", r"\Users\**", "--format", "bodyfile", WINDOWS_AFTER]),
+    ("windows_mftecmd.csv", &["timeline", "--match", r"\Users\**", "--format", "mftecmd", WINDOWS_AFTER]),
+    (
+        "windows_l2t.csv",
+        &["timeline", "--filename-times", "--match", "report.txt", "--format", "l2tcsv", WINDOWS_AFTER],
+    ),
+    ("windows_plaso.csv", &["timeline", "--match", "report.txt", "--format", "plaso", WINDOWS_AFTER]),
+    ("windows_histogram.txt", &["timeline", "--histogram", "--from", "2026-11-25", WINDOWS_AFTER]),
     ("windows_stat.txt", &["stat", WINDOWS_AFTER, r"c:\users\anna\documents\report.txt"]),
     ("windows_stat.json", &["stat", "--format", "json", WINDOWS_AFTER, r"C:\Windows\Logs\setup.log"]),
 ];
