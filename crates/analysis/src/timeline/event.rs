@@ -98,7 +98,7 @@ pub struct Event<'a> {
     pub source: Source,
     /// What happened.
     pub reason: Reason,
-    /// Position of the volume on its disk.
+    /// Position of the volume on its disk; the greatest number where it is of none, or not known.
     pub volume: u16,
     /// The file it happened to; of other sources, a number of their own: an offset, a record's number.
     pub file: FileId,
@@ -170,7 +170,7 @@ impl<'a> Event<'a> {
         put(&[place(&RESOLUTIONS, self.time.resolution())]);
         put(&[self.kind.map_or(u8::MAX, |kind| place(&KINDS, kind))]);
         put(&self.size.to_be_bytes());
-        let detail = self.detail.len().min(usize::from(u16::MAX));
+        let detail = self.detail.floor_char_boundary(usize::from(u16::MAX));
         put(&u16::try_from(detail).unwrap_or(u16::MAX).to_be_bytes());
         out.extend_from_slice(&header);
         out.extend_from_slice(self.detail.as_bytes().get(..detail).unwrap_or_default());
@@ -278,6 +278,16 @@ mod tests {
             event.push_to(&mut bytes);
             assert_eq!(Event::parse(&bytes), Some(event));
         }
+    }
+
+    #[test]
+    fn a_detail_is_cut_between_characters() {
+        let long = "é".repeat(40_000);
+        let mut bytes = Vec::new();
+        Event { detail: &long, ..event(1, 1) }.push_to(&mut bytes);
+        let read = Event::parse(&bytes).unwrap();
+        assert_eq!(read.detail, &long[..65_534]);
+        assert_eq!(read.path, event(1, 1).path);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl<'a> Chart<'a> {
         let named = &SERIES[series];
         for power in 0..=decades {
             // Powers that lie too close for their numbers are left out.
-            if decades > 4 && power % 2 == 1 && power != decades {
+            if decades > 4 && (power % 2 != decades % 2 || power == 0) {
                 continue;
             }
             let count = 10_u64.saturating_pow(power);

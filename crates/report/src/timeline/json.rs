@@ -62,7 +62,9 @@ impl<W: Write> EventReport for JsonLines<W> {
             out.text_field("time", &time::iso(event.time))?;
             first_keys(out, fields, event, told)?;
             out.text_field("source", event.source.as_str())?;
-            out.number_field("volume", event.volume.into())?;
+            if event.volume != u16::MAX {
+                out.number_field("volume", event.volume.into())?;
+            }
             out.text_field("id", &fields.id(event))?;
             if let Some(kind) = event.kind {
                 out.text_field("kind", kind.as_str())?;
