@@ -51,11 +51,11 @@ mod tests {
     #[test]
     fn times_of_the_content_stand_in() {
         let record = Record { offset: 512, size: 100, id: 1, written: 0, recovered: false };
-        let written = |text, form| dated(&record, text, form).written;
+        let written = |text: String, form| dated(&record, &text, form).written;
         let expected = 132_093_843_962_397_232;
         let time = "2019-08-04T07:26:36.2397232Z";
-        assert_eq!(written(&format!("<TimeCreated SystemTime=\"{time}\"/>"), Form::Xml), expected);
-        assert_eq!(written(&format!("{{\"SystemTime\":\"{time}\"}}"), Form::Json), expected);
+        assert_eq!(written(format!("<TimeCreated SystemTime=\"{time}\"/>"), Form::Xml), expected);
+        assert_eq!(written(format!("{{\"SystemTime\":\"{time}\"}}"), Form::Json), expected);
         assert_eq!(filetime("1601-01-01T00:00:00.0000000Z"), Some(0));
         assert_eq!(filetime("1970-01-01T00:00:00.0000001Z"), Some(116_444_736_000_000_001));
         assert_eq!(filetime("2000-03-01T00:00:00.0000000Z"), Some(125_963_424_000_000_000));
