@@ -12,7 +12,7 @@ use crate::fixtures::{Random, bytes};
 /// Small images, by driver. A driver adds a list.
 const DAMAGED: &[&[&str]] = &[EXT, EXFAT, FAT, NTFS];
 
-/// Without checksums, with them, with everything inside inodes, and with a journal to replay.
+/// Without checksums, with them, with everything inside inodes, with a journal to replay, and with deleted files in one.
 const EXT: &[&str] = &[
     "ext/ext2-1k",
     "ext/ext2-rev0",
@@ -21,10 +21,19 @@ const EXT: &[&str] = &[
     "ext/ext4-inline",
     "ext/ext4-features",
     "ext/dirty-ext4-journal",
+    "dfr/ext3-12",
+    "dfr/ext4-12",
 ];
 /// With deleted files, fragments, every field, and without a backup to fall back to.
-const EXFAT: &[&str] =
-    &["exfat/sector-512", "exfat/deleted", "exfat/fields", "exfat/wrong", "exfat/texfat", "exfat/no-main"];
+const EXFAT: &[&str] = &[
+    "exfat/sector-512",
+    "exfat/deleted",
+    "exfat/fields",
+    "exfat/wrong",
+    "exfat/texfat",
+    "exfat/no-main",
+    "dfr/exfat-12",
+];
 /// Of each type, with two tables, with one, and with a damaged boot sector.
 const FAT: &[&str] = &[
     "fat/fat12",
