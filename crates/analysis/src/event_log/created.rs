@@ -52,7 +52,7 @@ mod tests {
     fn times_of_the_content_stand_in() {
         let record = Record { offset: 512, size: 100, id: 1, written: 0, recovered: false };
         let written = |text: String, form| dated(&record, &text, form).written;
-        let expected = 132_093_843_962_397_232;
+        let expected = 132_093_771_962_397_232;
         let time = "2019-08-04T07:26:36.2397232Z";
         assert_eq!(written(format!("<TimeCreated SystemTime=\"{time}\"/>"), Form::Xml), expected);
         assert_eq!(written(format!("{{\"SystemTime\":\"{time}\"}}"), Form::Json), expected);

@@ -170,6 +170,32 @@ fn damage_is_told_and_recovered_records_are_marked() {
     assert_eq!(csv.text().lines().filter(|line| line.contains(",True,")).count(), 16);
 }
 
+/// Logs of which a part was exported have no time in the header of their last record.
+#[test]
+fn a_record_without_a_time_has_that_of_its_content() {
+    let directory = scratch();
+    let log = PathBuf::from(sample(&directory, "dirty.evtx"));
+    let path = log.to_str().unwrap();
+    let before = run(["eventlog", path, "--format", "jsonl"]).code(0);
+    let last = rows(&before).pop().unwrap();
+    let at = usize::try_from(last["offset"].as_u64().unwrap()).unwrap();
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[at + 16..at + 24].fill(0);
+    fs::write(&log, bytes).unwrap();
+    assert_eq!(run(["eventlog", path, "--format", "jsonl"]).code(0).out, before.out);
+    let time = last["timestamp"].as_str().unwrap();
+    for more in [&["--id", "4624"][..], &[]] {
+        let chosen = run(["eventlog", path, "--format", "jsonl", "--from", time].iter().chain(more)).code(0);
+        assert_eq!(rows(&chosen), [last.clone()]);
+        assert!(
+            !ids(&run(["eventlog", path, "--format", "jsonl", "--to", time].iter().chain(more)).code(0))
+                .contains(&13)
+        );
+    }
+    let gaps = run(["eventlog", path, "--gaps", "--format", "json"]).code(0).json();
+    assert!(gaps.as_array().unwrap().iter().all(|gap| gap["gap"] != "time_backwards"));
+}
+
 #[test]
 fn logs_of_windows_xp_are_refused() {
     let directory = scratch();
