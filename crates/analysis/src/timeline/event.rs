@@ -167,8 +167,8 @@ impl<'a> Event<'a> {
         put(&self.volume.to_be_bytes());
         put(&self.file.0.to_be_bytes());
         put(&[self.reason as u8, self.flags()]);
-        put(&[place(&RESOLUTIONS, self.time.resolution())]);
-        put(&[self.kind.map_or(u8::MAX, |kind| place(&KINDS, kind))]);
+        put(&[place(&RESOLUTIONS, &self.time.resolution())]);
+        put(&[self.kind.map_or(u8::MAX, |kind| place(&KINDS, &kind))]);
         put(&self.size.to_be_bytes());
         let detail = self.detail.floor_char_boundary(usize::from(u16::MAX));
         put(&u16::try_from(detail).unwrap_or(u16::MAX).to_be_bytes());
@@ -220,8 +220,8 @@ impl<'a> Event<'a> {
     }
 }
 
-fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
-    all.iter().position(|each| *each == one).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
+fn place<T: PartialEq>(all: &[T], one: &T) -> u8 {
+    all.iter().position(|each| each == one).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl KeySink for Keys<'_> {
             source: Source::Registry,
             reason: Reason::KeyWritten,
             volume: self.volume,
-            file: FileId(u64::from(key.offset().in_file())),
+            file: FileId(key.offset().in_file()),
             size: 0,
             allocated: row.deleted.is_none(),
             kind: None,

@@ -34,7 +34,7 @@ pub(super) fn macb(reason: Reason) -> &'static str {
 /// A short and a long name of a source.
 pub(super) fn source(event: &Event<'_>, filesystem: &str) -> (&'static str, String) {
     match event.source {
-        Source::File => ("FILE", format!("{} file record", filesystem)),
+        Source::File => ("FILE", format!("{filesystem} file record")),
         Source::FileName => ("FILE", "NTFS $FILE_NAME".to_owned()),
         Source::Registry => ("REG", "Registry key".to_owned()),
         Source::Usn => ("FILE", "NTFS change journal".to_owned()),
