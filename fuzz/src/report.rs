@@ -37,6 +37,7 @@ fn facts(name: &[u8], encoding: NameEncoding) -> FileFacts {
     let path = GuestPath::new(name.to_vec(), encoding);
     let file_type = Some(path.to_text().0);
     FileFacts {
+        remains: None,
         path,
         kind: FileKind::Regular,
         size: 0,

@@ -29,7 +29,7 @@ impl Runs<'_> {
         loop {
             let index = usize::try_from(self.position / 8).unwrap_or(usize::MAX);
             let Some(byte) = self.bits.get(index) else { return };
-            if *byte == whole && self.position % 8 == 0 {
+            if *byte == whole && self.position.is_multiple_of(8) {
                 self.position = self.position.saturating_add(8);
                 continue;
             }

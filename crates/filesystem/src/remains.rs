@@ -150,7 +150,7 @@ fn add_runs(filesystem: &dyn FileSystem, runs: &[Run], size: u64, found: &mut Re
         match run.place {
             Place::Zero => found.free = found.free.saturating_add(length),
             Place::Volume(place) if place >= OVERWRITTEN => {
-                found.reused = found.reused.saturating_add(length)
+                found.reused = found.reused.saturating_add(length);
             }
             Place::Volume(place) if place >= LOST => found.lost = found.lost.saturating_add(length),
             Place::Volume(place) => {
@@ -172,7 +172,7 @@ fn add_range(filesystem: &dyn FileSystem, range: ByteRange, found: &mut Remains)
         rest = ByteRange::new(window.end(), rest.end());
         match filesystem.allocated(window) {
             Ok(used) => {
-                let used: u64 = used.within(window).map(|part| part.len()).sum();
+                let used: u64 = used.within(window).map(ByteRange::len).sum();
                 found.reused = found.reused.saturating_add(used);
                 found.free = found.free.saturating_add(window.len().saturating_sub(used));
             }

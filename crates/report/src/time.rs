@@ -24,19 +24,38 @@ pub fn iso(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(digits)).timestamp_to_string(&instant)
 }
 
+/// Appends what [`iso`] says of a time.
+pub fn push_iso(out: &mut Vec<u8>, time: Timestamp) {
+    // Other clocks, and years that have not four digits, are rare.
+    let Some(mut text) = text(time, b'T').filter(|_| time.resolution() == Resolution::HundredNanoseconds)
+    else {
+        return out.extend_from_slice(iso(time).as_bytes());
+    };
+    text[26] = b'0' + u8::try_from(time.nanoseconds() / 100 % 10).unwrap_or(0);
+    out.extend_from_slice(&text);
+    out.push(b'Z');
+}
+
 /// Appends the date and the time of day with a blank between them, in UTC, with six digits of the second's fraction
 /// where that is not zero: what the Python program printed. Further digits are cut off. A time that no year of four
 /// digits has is `@` and its Unix seconds.
 pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
-    let days = time.seconds().div_euclid(86_400);
-    // Years of four digits.
-    if !(-719_162..=2_932_896).contains(&days) {
-        return out.extend_from_slice(format!("@{}.{:09}", time.seconds(), time.nanoseconds()).as_bytes());
+    match text(time, b' ') {
+        Some(text) if time.nanoseconds() < 1000 => out.extend_from_slice(&text[..19]),
+        Some(text) => out.extend_from_slice(&text[..26]),
+        None => {
+            out.extend_from_slice(format!("@{}.{:09}", time.seconds(), time.nanoseconds()).as_bytes());
+        }
     }
-    let (year, month, day) = civil_from_days(days);
+}
+
+/// A date and a time of day of a year of four digits, with six digits of the second's fraction and room for one more.
+fn text(time: Timestamp, between: u8) -> Option<[u8; 27]> {
+    let (year, month, day) = civil(time.seconds().div_euclid(86_400))?;
     let second = time.seconds().rem_euclid(86_400);
-    let mut text = *b"0000-00-00 00:00:00.000000";
     let microseconds = i64::from(time.nanoseconds() / 1000);
+    let mut text = *b"0000-00-00 00:00:00.0000000";
+    text[10] = between;
     let pairs = [
         (0, year / 100),
         (2, year % 100),
@@ -52,8 +71,7 @@ pub fn push_spaced(out: &mut Vec<u8>, time: Timestamp) {
     for (at, number) in pairs {
         text[at..at + 2].copy_from_slice(&decimal::pair(u64::try_from(number).unwrap_or(0)));
     }
-    let length = if microseconds > 0 { text.len() } else { "0000-00-00 00:00:00".len() };
-    out.extend_from_slice(&text[..length]);
+    Some(text)
 }
 
 /// Year, month and day of a day counted from 1970-01-01, where the year has four digits.
@@ -124,6 +142,10 @@ mod tests {
         for day in days {
             let time = Timestamp::from_unix(day * 86_400 + 3_723, 0, Resolution::Second);
             let iso = iso(time);
+            let exact = Timestamp::from_unix(time.seconds(), 123_456_700, Resolution::HundredNanoseconds);
+            let mut pushed = Vec::new();
+            push_iso(&mut pushed, exact);
+            assert_eq!(String::from_utf8(pushed).unwrap(), super::iso(exact));
             assert_eq!(spaced(time), iso.replace('T', " ").trim_end_matches('Z'));
         }
         assert_eq!(spaced(Timestamp::from_filetime(u64::MAX)), iso(Timestamp::from_filetime(u64::MAX)));

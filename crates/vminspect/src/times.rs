@@ -78,17 +78,17 @@ mod tests {
     fn times_as_people_write_them() {
         let at =
             |seconds, nanoseconds| Ok(Timestamp::from_unix(seconds, nanoseconds, Resolution::Nanosecond));
-        assert_eq!(time("2024-05-01"), at(1_714_521_600, 0));
-        assert_eq!(time("2024-05-01T13:30"), at(1_714_570_200, 0));
-        assert_eq!(time("2024-05-01 13:30:00.25"), at(1_714_570_200, 250_000_000));
-        assert_eq!(time("2024-05-01T13:30:00+02:00"), at(1_714_563_000, 0));
-        assert_eq!(time("2024-05-01T13:30:00Z"), at(1_714_570_200, 0));
-        assert_eq!(time("1969-12-31T23:59:59.5Z"), at(-1, 500_000_000));
-        assert_eq!(time("@1714521600.5"), at(1_714_521_600, 500_000_000));
+        assert_eq!(first_moment("2024-05-01"), at(1_714_521_600, 0));
+        assert_eq!(first_moment("2024-05-01T13:30"), at(1_714_570_200, 0));
+        assert_eq!(first_moment("2024-05-01 13:30:00.25"), at(1_714_570_200, 250_000_000));
+        assert_eq!(first_moment("2024-05-01T13:30:00+02:00"), at(1_714_563_000, 0));
+        assert_eq!(first_moment("2024-05-01T13:30:00Z"), at(1_714_570_200, 0));
+        assert_eq!(first_moment("1969-12-31T23:59:59.5Z"), at(-1, 500_000_000));
+        assert_eq!(first_moment("@1714521600.5"), at(1_714_521_600, 500_000_000));
         assert_eq!(last_moment("2024-05-01"), at(1_714_607_999, 999_999_999));
         assert_eq!(last_moment("2024-05-01T13:30"), at(1_714_570_200, 0));
         for wrong in ["", "yesterday", "2024-13-01", "@", "@x", "@1.0000000001", "@1.-5"] {
-            assert!(time(wrong).is_err(), "{wrong}");
+            assert!(first_moment(wrong).is_err(), "{wrong}");
         }
     }
 }

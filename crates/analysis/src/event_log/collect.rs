@@ -4,6 +4,7 @@ use vminspect_artefact::evtx::{Chunk, Decoder, FileHeader, Form, Record};
 use vminspect_bytes::ReadError;
 
 use super::EventLog;
+use super::created::dated;
 use super::filter::EventFilter;
 use super::pipeline::{self, Pipeline};
 
@@ -132,24 +133,31 @@ impl<C: Collect> Reader<'_, '_, '_, C> {
         outcome: &mut Outcome<C::Batch>,
     ) -> bool {
         let Walk { filter, form, .. } = *self.walk;
-        let takes = |record: &Record| filter.takes_record(record);
+        let takes = |record: &Record| filter.may_take(record);
         if !filter.needs_content() || form == Form::Xml {
             let found = (log, bytes, chunk);
             return match form {
-                Form::Xml => decode_once(self.xml, found, filter, self.collect, outcome),
-                Form::Json => decode_once(self.json, found, filter, self.collect, outcome),
+                Form::Xml => decode_once(self.xml, found, (filter, form), self.collect, outcome),
+                Form::Json => decode_once(self.json, found, (filter, form), self.collect, outcome),
             };
         }
         // What is filtered out is not written twice.
         let mut wanted = Vec::new();
         let is_sound = self.xml.decode(bytes, chunk, takes, |record, xml| match as_text(xml) {
-            Ok(xml) if filter.takes_event(xml) => wanted.push(record.offset),
+            Ok(xml) if filter.takes_event(xml) => {
+                if filter.takes_record(&dated(record, xml, Form::Xml)) {
+                    wanted.push(record.offset);
+                }
+            }
             Ok(_) => {}
             Err(error) => tell(record, error, outcome),
         });
         let takes = |record: &Record| wanted.binary_search(&record.offset).is_ok();
         let is_sound_too = self.json.decode(bytes, chunk, takes, |record, json| match as_text(json) {
-            Ok(json) => self.collect.record(&row(log, chunk, record, json), &mut outcome.batch),
+            Ok(json) => {
+                let record = dated(record, json, Form::Json);
+                self.collect.record(&row(log, chunk, &record, json), &mut outcome.batch);
+            }
             Err(error) => tell(record, error, outcome),
         });
         is_sound && is_sound_too
@@ -160,15 +168,20 @@ impl<C: Collect> Reader<'_, '_, '_, C> {
 fn decode_once<C: Collect>(
     decoder: &mut Decoder<'_>,
     (log, bytes, chunk): (&EventLog, &[u8], &Chunk),
-    filter: &EventFilter,
+    (filter, form): (&EventFilter, Form),
     collect: &C,
     outcome: &mut Outcome<C::Batch>,
 ) -> bool {
     let by_content = filter.needs_content();
-    let takes = |record: &Record| filter.takes_record(record);
+    let takes = |record: &Record| filter.may_take(record);
     decoder.decode(bytes, chunk, takes, |record, text| match as_text(text) {
         Ok(xml) if by_content && !filter.takes_event(xml) => {}
-        Ok(text) => collect.record(&row(log, chunk, record, text), &mut outcome.batch),
+        Ok(text) => {
+            let record = dated(record, text, form);
+            if filter.takes_record(&record) {
+                collect.record(&row(log, chunk, &record, text), &mut outcome.batch);
+            }
+        }
         Err(error) => tell(record, error, outcome),
     })
 }

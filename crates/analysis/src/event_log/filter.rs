@@ -109,7 +109,12 @@ impl EventFilter {
         self.times = times;
     }
 
-    /// Whether a record may be taken, by what its header says.
+    /// Whether a record may be taken, by what its header says. One without a time may be: its content has one.
+    pub(super) fn may_take(&self, record: &Record) -> bool {
+        record.written == 0 || self.takes_record(record)
+    }
+
+    /// Whether a record is taken, by its time.
     pub(super) fn takes_record(&self, record: &Record) -> bool {
         self.times.contains(record.time())
     }

@@ -149,12 +149,13 @@ impl Found {
 
     fn gap(self, log: usize) -> Gap {
         let time = Timestamp::from_filetime(self.at.written);
+        let has_time = self.has_record && self.at.written != 0;
         Gap {
             kind: self.kind,
             log,
             offset: self.at.offset,
             record_id: self.has_record.then_some(self.at.id),
-            time: self.has_record.then_some(time),
+            time: has_time.then_some(time),
         }
     }
 }
@@ -212,6 +213,10 @@ impl Collect for Parts {
 fn step(before: Point, after: Point, options: GapOptions, tell: &mut dyn FnMut(Found)) {
     if before.id.checked_add(1) != Some(after.id) {
         tell(Found::new(GapKind::IdJump { before: before.id }, after));
+    }
+    // The last record of a log that was exported may have no time.
+    if before.written == 0 || after.written == 0 {
+        return;
     }
     let time = Timestamp::from_filetime(before.written);
     if after.written < before.written {

@@ -9,6 +9,9 @@ use super::collect::{Collect, Outcome, Row, Walk};
 use super::filter::EventFilter;
 use super::order::Spool;
 
+/// Bytes that most chunks come to.
+const ROOM: usize = 160 << 10;
+
 /// How events are listed.
 #[derive(Clone, Debug, Default)]
 pub struct ListOptions {
@@ -134,6 +137,9 @@ impl Collect for Printing<'_> {
     type Batch = Printed;
 
     fn record(&self, row: &Row<'_>, batch: &mut Printed) {
+        if batch.bytes.capacity() == 0 {
+            batch.bytes.reserve(ROOM);
+        }
         let start = batch.bytes.len();
         if start > 0 && !self.sorted {
             batch.bytes.extend_from_slice(self.sink.separator());

@@ -3,6 +3,7 @@
 mod clearing;
 mod collect;
 mod compare;
+mod created;
 mod events;
 mod filter;
 mod finding;

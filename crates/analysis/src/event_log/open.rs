@@ -17,6 +17,7 @@ pub struct EventLog {
     pub image: String,
     /// Path in the guest; empty for a file of the host.
     pub path: GuestPath,
+    name: String,
     /// Its header and chunks.
     pub log: Arc<Log<Arc<dyn ReadAt>>>,
 }
@@ -37,7 +38,8 @@ impl EventLog {
     /// As [`Log::open`].
     pub fn open(image: &str, path: &[u8], source: Arc<dyn ReadAt>) -> Result<Self, ReadError> {
         let path = GuestPath::new(path.to_vec(), NameEncoding::Wtf8);
-        Ok(Self { image: image.to_owned(), path, log: Arc::new(Log::open(source)?) })
+        let name = if path.bytes.is_empty() { image.to_owned() } else { path.to_text().0 };
+        Ok(Self { image: image.to_owned(), path, name, log: Arc::new(Log::open(source)?) })
     }
 
     /// All logs of a guest. Those that cannot be opened are told.
@@ -59,8 +61,8 @@ impl EventLog {
 
     /// What the log is called in a report: its path in the guest, or the file of the host.
     #[must_use]
-    pub fn name(&self) -> String {
-        if self.path.bytes.is_empty() { self.image.clone() } else { self.path.to_text().0 }
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub(super) fn tell(&self, coverage: &mut Coverage, problems: &[ReadError]) {

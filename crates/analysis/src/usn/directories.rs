@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 use rayon::prelude::*;
 use vminspect_artefact::usn::FileReference;
 use vminspect_bytes::ReadAt;
@@ -32,6 +32,8 @@ pub(super) struct Name {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FileState {
     sequence: u16,
+    /// The sequence number of the file that had the record last.
+    last: u16,
     in_use: bool,
     is_directory: bool,
     size: u64,
@@ -49,8 +51,9 @@ pub(super) enum FileNow {
 }
 
 impl MftState {
-    /// Reads the whole MFT of a volume. Of files, only those in `mentioned` are kept.
-    pub(super) fn read(view: &Arc<dyn ReadAt>, mentioned: &HashSet<u32>) -> Result<Self> {
+    /// Reads the whole MFT of a volume. Of files, only those in `mentioned` are kept: record numbers, and the last
+    /// sequence number that the journal has for each.
+    pub(super) fn read(view: &Arc<dyn ReadAt>, mentioned: &HashMap<u32, u16>) -> Result<Self> {
         let table = MftTable::open(Arc::clone(view))?;
         let parts: Vec<Part> = table
             .units()
@@ -112,7 +115,7 @@ impl MftState {
         let id = FileId(u64::from(record) | u64::from(state.sequence) << 32);
         if state.in_use && state.sequence == sequence {
             FileNow::Allocated { id, size: state.size, is_directory: state.is_directory }
-        } else if !state.in_use && [state.sequence, sequence_before(state.sequence)].contains(&sequence) {
+        } else if !state.in_use && state.last == sequence {
             FileNow::Deleted { id, size: state.size }
         } else {
             FileNow::Gone
@@ -137,7 +140,7 @@ struct Extension {
 }
 
 impl Part {
-    fn add(&mut self, entry: &MftEntry<'_>, mentioned: &HashSet<u32>) {
+    fn add(&mut self, entry: &MftEntry<'_>, mentioned: &HashMap<u32, u16>) {
         if let Some(base) = entry.base() {
             if entry.is_in_use() && (entry.size.is_some() || !entry.names.is_empty()) {
                 self.extensions.push((base, Extension { name: name(entry), size: entry.size }));
@@ -147,11 +150,14 @@ impl Part {
         if entry.is_in_use() {
             self.newest_usn = self.newest_usn.max(entry.usn().unwrap_or(0));
         }
-        if mentioned.contains(&entry.number()) {
+        if let Some(mentioned) = mentioned.get(&entry.number()) {
+            // Deleting a file counts the sequence number up, unless it was not finished.
+            let is_counted = entry.sequence() != *mentioned;
             self.files.push((
                 entry.number(),
                 FileState {
                     sequence: entry.sequence(),
+                    last: if is_counted { sequence_before(entry.sequence()) } else { entry.sequence() },
                     in_use: entry.is_in_use(),
                     is_directory: entry.is_directory(),
                     size: entry.size.unwrap_or(0),

@@ -20,7 +20,7 @@ const ROOT: (u64, u16) = (5, 5);
 /// Why a path is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PathProblem {
-    /// The directory is neither in the MFT nor in the journal: its record was used again.
+    /// The directory is neither in the MFT nor in the journal: its record was used again, or could not be read.
     Reused(FileReference),
     /// The directory was renamed or moved, and the journal has only the name after it.
     OlderName(FileReference),
@@ -38,10 +38,7 @@ impl std::fmt::Display for PathProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Reused(directory) => {
-                write!(
-                    f,
-                    "directory {directory} is not in the journal, and its record is used by another file"
-                )
+                write!(f, "directory {directory} is neither in the journal nor in the MFT")
             }
             Self::OlderName(directory) => {
                 write!(

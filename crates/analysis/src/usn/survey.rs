@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet, HashSetExt};
+use foldhash::HashMap;
 use vminspect_artefact::usn::{FileReference, Journal, Record, reason};
 use vminspect_bytes::ReadAt;
 use vminspect_filesystem::Error;
@@ -27,8 +27,8 @@ const DELETED: u8 = 2;
 #[derive(Default)]
 struct Survey {
     history: History,
-    /// Records of the MFT that are named.
-    mentioned: HashSet<u32>,
+    /// Records of the MFT that are named, and the last sequence number of each.
+    mentioned: HashMap<u32, u16>,
     lives: HashMap<FileReference, u8>,
     /// Where the last record ended.
     end: Option<End>,
@@ -105,8 +105,9 @@ impl Survey {
             self.history.add_gap(record.offset, u64::MAX);
         }
         self.history.add(record, change);
-        let number = record.file.parts().and_then(|(number, _)| u32::try_from(number).ok());
-        self.mentioned.extend(number);
+        let parts = record.file.parts();
+        self.mentioned
+            .extend(parts.and_then(|(number, sequence)| Some((u32::try_from(number).ok()?, sequence))));
         let created = if record.reasons & reason::FILE_CREATE != 0 { CREATED } else { 0 };
         let deleted = if record.reasons & reason::FILE_DELETE != 0 { DELETED } else { 0 };
         if created | deleted != 0 {
@@ -154,7 +155,7 @@ impl JournalSource {
 
     /// Reads the journal and the MFT for what rows depend on.
     pub(super) fn survey(&self) -> (Paths, Lives, Vec<Error>) {
-        let mut survey = Survey { mentioned: HashSet::new(), ..Survey::default() };
+        let mut survey = Survey::default();
         let mut is_first = true;
         Journal::new(&*self.bytes).visit(|record| {
             match record {

@@ -84,7 +84,7 @@ impl<S: ReadAt> Log<S> {
     pub fn read_chunk(&self, index: u64, buffer: &mut Vec<u8>) -> Result<(), ReadError> {
         let offset = self.chunk_offset(index);
         let length = self.source.len().saturating_sub(offset).min(CHUNK_LENGTH);
-        buffer.clear();
+        // Most chunks are of one size, so that nothing need be cleared.
         buffer.resize(usize::try_from(length).unwrap_or(0), 0);
         self.source.read_exact_at(offset, buffer)
     }

@@ -207,7 +207,7 @@ impl Walk<'_> {
     fn take_lost(&mut self, range: ByteRange) {
         let number = self.fs.geometry.cluster_at(range.start());
         let id = FileId(LOST_DIRECTORY | u64::from(number.0));
-        let range = self.from_first_set(range);
+        let range = self.behind_remainder(range);
         self.directory(Named { id, named_at: SmallVec::new(), stretches: Arc::new([range]), live: false });
         self.all();
     }
@@ -228,7 +228,7 @@ impl Walk<'_> {
     }
 
     /// A stretch from its first set of entries on.
-    fn from_first_set(&self, range: ByteRange) -> ByteRange {
+    fn behind_remainder(&self, range: ByteRange) -> ByteRange {
         let mut slots = Slots::new(&*self.fs.view, Arc::new([range]));
         for _ in 0..MOST_SECONDARY {
             match slots.next_slot() {

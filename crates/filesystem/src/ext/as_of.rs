@@ -45,7 +45,7 @@ impl<'a> AsOf<'a> {
     }
 
     /// The newest copy that still maps something. Deletion clears entries before it gives a block up.
-    fn from_journal(&self, block: u64) -> Option<Vec<u8>> {
+    fn read_journal(&self, block: u64) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         let copies = self.history.copies(block).iter().rev().filter(|copy| copy.age < self.until);
         for copy in copies {
@@ -72,7 +72,7 @@ impl<'a> AsOf<'a> {
     }
 
     /// What lies there now, if that can be a part of the map still.
-    fn from_volume(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+    fn read_volume(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let gone =
             |found: &'static str| Err(ReadError::corrupt("map of a deleted file").at(offset).found(found));
         let range = ByteRange::at(offset, widen(buf.len()));
@@ -101,12 +101,12 @@ impl ReadAt for AsOf<'_> {
         let size = self.fs.superblock.block_size.bytes();
         let block = BlockNumber(offset.checked_div(size).unwrap_or(0));
         let whole = self.fs.superblock.block_size.offset_of(block) == offset && widen(buf.len()) == size;
-        match self.from_journal(block.0).filter(|bytes| whole && bytes.len() == buf.len()) {
+        match self.read_journal(block.0).filter(|bytes| whole && bytes.len() == buf.len()) {
             Some(bytes) => {
                 buf.copy_from_slice(&bytes);
                 Ok(())
             }
-            None => self.from_volume(offset, buf),
+            None => self.read_volume(offset, buf),
         }
     }
 

@@ -34,6 +34,9 @@ impl Ext {
         let Some(former) = self.former() else { return Ok(entries) };
         let mut names = Names::new(self, former, &record);
         if record.metadata.allocation != Allocation::Deleted {
+            if !names.has_copies(&record) {
+                return Ok(entries);
+            }
             for entry in super::directory::DirectoryEntries::new(self, &record)?.flatten() {
                 names.seen.insert((entry.name, entry.id.0));
             }
@@ -64,6 +67,18 @@ impl<'a> Names<'a> {
         as_inode.metadata.id = inode;
         let facts = Facts::new(&fs.superblock, &as_inode);
         Self { fs, former, facts, until, seen: HashSet::new(), found: Vec::new() }
+    }
+
+    /// Whether the journal has a copy of any block of the directory.
+    fn has_copies(&self, record: &Record) -> bool {
+        let Content::Runs(runs) = &record.content else { return false };
+        let block = self.fs.superblock.block_size.bytes();
+        runs.iter().any(|run| {
+            let Place::Volume(place) = run.place else { return false };
+            let first = place.checked_div(block).unwrap_or(0);
+            let end = first.saturating_add(run.length.div_ceil(block));
+            !self.former.history.copies_within(first, end).is_empty()
+        })
     }
 
     /// Goes through the copies of the directory's blocks, the newest first.

@@ -19,6 +19,9 @@ use crate::{Allocation, Content, Error, FileKind, Metadata, Record, Result, Run,
 /// The bytes of one inode.
 pub(crate) type InodeBytes = SmallVec<[u8; 256]>;
 
+/// The journal's record, its runs, and its bytes.
+type JournalFile = (Record, SmallVec<[Run; 2]>, Arc<dyn ReadAt>);
+
 /// An ext2, ext3 or ext4 filesystem.
 pub(crate) struct Ext {
     pub(crate) view: Arc<dyn ReadAt>,
@@ -94,7 +97,7 @@ impl Ext {
     }
 
     /// The journal's own file.
-    fn journal_file(&self) -> Result<(Record, SmallVec<[Run; 2]>, Arc<dyn ReadAt>)> {
+    fn journal_file(&self) -> Result<JournalFile> {
         let damaged = || ReadError::corrupt("journal inode");
         let number = self.superblock.journal_inode.ok_or_else(damaged)?;
         let record = self.record_of(number)?;

@@ -27,7 +27,7 @@ fn line(row: &EventRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     let system = System::of_xml(row.text);
     let number = |number: Option<u32>| number.map_or_else(String::new, |number| number.to_string());
     let mut line = Line::new(out);
-    line.field(&row.log.name())?;
+    line.field(row.log.name())?;
     line.field(&row.offset.to_string())?;
     line.field(&row.record.id.to_string())?;
     line.field(&time::iso(row.record.time()))?;

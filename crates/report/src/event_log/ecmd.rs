@@ -44,7 +44,7 @@ fn line(row: &EventRow<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     texts.iter().try_for_each(|text| line.field(text))?;
     [""; BY_MAP].iter().try_for_each(|text| line.field(text))?;
     line.field(if row.record.recovered { "True" } else { "False" })?;
-    line.field(&row.log.name())?;
+    line.field(row.log.name())?;
     line.field(keywords(&system.keywords))?;
     line.field(&payload(row.text))?;
     line.end()

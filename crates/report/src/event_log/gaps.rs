@@ -51,7 +51,7 @@ pub fn gaps<W: Write>(
             let mut to = Sections::new(&mut out, Paint { on: colour });
             for (index, log) in logs.iter().enumerate() {
                 let of: Vec<&Gap> = gaps.iter().filter(|gap| gap.log == index).collect();
-                to.section(&escape::terminal(&log.name()), &of, |to, gap| {
+                to.section(&escape::terminal(log.name()), &of, |to, gap| {
                     to.row("!", Colour::Yellow, &escape::terminal(&sentence(gap)))
                 })?;
             }
@@ -117,7 +117,7 @@ fn csv_line<W: Write>(out: &mut W, logs: &[EventLog], gap: &Gap) -> io::Result<(
     let (before, after) = ends(gap);
     let mut line = Line::new(out);
     line.field(gap.kind.as_str())?;
-    line.field(&logs.get(gap.log).map_or_else(String::new, EventLog::name))?;
+    line.field(logs.get(gap.log).map_or("", EventLog::name))?;
     line.field(&gap.offset.to_string())?;
     line.field(&gap.record_id.map_or_else(String::new, |id| id.to_string()))?;
     line.field(&gap.time.map_or_else(String::new, time::iso))?;

@@ -41,7 +41,15 @@ const CASES: &[(&str, &[&str])] = &[
     ("timeline_timesketch.csv", &["timeline", "--match", "/root/**", "--format", "timesketch", AFTER]),
     (
         "windows_timeline.jsonl",
-        &["timeline", "--filename-times", "--match", r"C:\Users\anna\Doc*", "--format", "jsonl", WINDOWS_AFTER],
+        &[
+            "timeline",
+            "--filename-times",
+            "--match",
+            r"C:\Users\anna\Doc*",
+            "--format",
+            "jsonl",
+            WINDOWS_AFTER,
+        ],
     ),
     ("windows_timeline.csv", &["timeline", "--match", r"vol1:\**", "--format", "csv", WINDOWS_AFTER]),
     ("windows_timeline.body", &["timeline", "--match", r"\Users\**", "--format", "bodyfile", WINDOWS_AFTER]),
