@@ -323,7 +323,11 @@ mod tests {
         records.iter().for_each(|record| sorter.push(record).unwrap());
         let runs = sorter.spilled.as_ref().map_or(0, |spilled| spilled.runs.len());
         let mut out = Vec::new();
-        sorter.finish().unwrap().each(&mut |record| Ok(out.push(record.to_vec()))).unwrap();
+        let mut take = |record: &[u8]| {
+            out.push(record.to_vec());
+            Ok(())
+        };
+        sorter.finish().unwrap().each(&mut take).unwrap();
         (out, runs)
     }
 

@@ -100,11 +100,11 @@ fn theirs(name: &str) -> Rows {
 fn assert_same(
     ours: Rows,
     theirs: Rows,
-    change_ours: impl Fn(&mut String, &mut Vec<String>),
-    change: impl Fn(&mut String, &mut Vec<String>),
+    change_ours: impl Fn(&mut String, &mut [String]),
+    change: impl Fn(&mut String, &mut [String]),
 ) {
     assert!(!theirs.is_empty());
-    let changed = |rows: Rows, change: &dyn Fn(&mut String, &mut Vec<String>)| -> Rows {
+    let changed = |rows: Rows, change: &dyn Fn(&mut String, &mut [String])| -> Rows {
         let mut changed = Rows::new();
         for ((mut name, mut fields), count) in rows {
             change(&mut name, &mut fields);
@@ -125,10 +125,10 @@ fn assert_same(
     assert!(only_ours.is_empty() && only_theirs.is_empty(), "ours: {only_ours:#?}\ntheirs: {only_theirs:#?}");
 }
 
-fn unchanged(_: &mut String, _: &mut Vec<String>) {}
+fn unchanged(_: &mut String, _: &mut [String]) {}
 
 /// What The Sleuth Kit reads of a `$STANDARD_INFORMATION` of 48 bytes behind its end, and of times of 0.
-fn without_faults_of_ntfs(_: &mut String, fields: &mut Vec<String>) {
+fn without_faults_of_ntfs(_: &mut String, fields: &mut [String]) {
     if matches!(&*fields[2], "32" | "48") {
         fields[2] = "0".to_owned();
     }
@@ -147,7 +147,7 @@ fn rows_of_ntfs_are_those_of_fls() {
 
 #[test]
 fn rows_of_ext_are_those_of_fls() {
-    let cut = |name: &mut String, fields: &mut Vec<String>| {
+    let cut = |name: &mut String, fields: &mut [String]| {
         // Long targets have blocks of their own, which `fls` does not read.
         if let Some((link, target)) = name.split_once(" -> ")
             && fields[1].starts_with("l/")
@@ -157,7 +157,7 @@ fn rows_of_ext_are_those_of_fls() {
         }
         *name = name.replace('\u{7f}', "");
     };
-    let without_del = |name: &mut String, _: &mut Vec<String>| *name = name.replace('\u{7f}', "");
+    let without_del = |name: &mut String, _: &mut [String]| *name = name.replace('\u{7f}', "");
     let ours = ours(&image("ext/ext4-casefold.img.zst"), "", '/');
     assert_same(ours, theirs("ext4-casefold.body.gz"), cut, without_del);
 }
@@ -200,7 +200,7 @@ fn rows_of_exfat_are_those_of_fls() {
     let ours = ours(&image("exfat/large-directory.img.zst"), "", '/');
     let theirs = without_entries(theirs("large-directory.body.gz"));
     let by = shift(&ours, &theirs);
-    let change = |_: &mut String, fields: &mut Vec<String>| {
+    let change = |_: &mut String, fields: &mut [String]| {
         shifted(fields, by);
         // Tens of milliseconds that make a second are left out there.
         for time in [6, 8] {
@@ -223,8 +223,8 @@ fn rows_of_several_volumes_are_those_of_fls() {
     let of_dot = |name: &str| name.rfind("/.:").is_some_and(|at| at > 0);
     let theirs = theirs("windows-2.body.gz").into_iter().filter(|((name, _), _)| !of_dot(name)).collect();
     // Names that come from records alone have no kind there.
-    let kind = |fields: &mut Vec<String>| fields[1].replace_range(..1, "-");
-    let change = |name: &mut String, fields: &mut Vec<String>| {
+    let kind = |fields: &mut [String]| fields[1].replace_range(..1, "-");
+    let change = |name: &mut String, fields: &mut [String]| {
         without_faults_of_ntfs(name, fields);
         kind(fields);
     };
