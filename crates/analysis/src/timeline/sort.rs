@@ -49,11 +49,11 @@ impl Slot {
     }
 }
 
+/// The first bytes of a record as a number. A shorter one is as if zeros followed; what follows them decides then.
 fn key(record: &[u8]) -> u64 {
-    match record.first_chunk::<8>() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => record.iter().fold(0, |key, byte| key << 8 | u64::from(*byte)) << (8 * (8 - record.len())),
-    }
+    let mut first = [0; 8];
+    first.iter_mut().zip(record).for_each(|(place, byte)| *place = *byte);
+    u64::from_be_bytes(first)
 }
 
 impl Sorter {
