@@ -86,7 +86,10 @@ fn events_are_chosen() {
     assert_eq!(chosen(&["--level", "1,2", "--id", "4624"]).len(), 15);
     assert_eq!(chosen(&["--grep", "user10[1-3]<"]), [101, 102, 103]);
     assert_eq!(chosen(&["--grep", "user10", "--grep", "103"]), [103]);
-    assert_eq!(chosen(&["--from", "2024-05-01T12:13", "--to", "2024-05-01T12:15:00Z"]), [116, 117, 126, 127]);
+    assert_eq!(
+        chosen(&["--from", "2024-05-01T12:13", "--to", "2024-05-01T12:15:00Z"]),
+        [128, 116, 117, 126, 127]
+    );
     // What is chosen by content is the same in every format.
     let csv = eventlog("wrapped.evtx", &["--format", "csv", "--id", "1102"]).code(0);
     assert_eq!(csv.text().lines().count(), 2);
@@ -187,10 +190,11 @@ fn a_record_without_a_time_has_that_of_its_content() {
     for more in [&["--id", "4624"][..], &[]] {
         let chosen = run(["eventlog", path, "--format", "jsonl", "--from", time].iter().chain(more)).code(0);
         assert_eq!(rows(&chosen), std::slice::from_ref(&last));
-        assert!(
-            !ids(&run(["eventlog", path, "--format", "jsonl", "--to", time].iter().chain(more)).code(0))
-                .contains(&13)
-        );
+        // Both ends belong to the period.
+        for (to, is_in) in [(time, true), ("2024-01-01", false)] {
+            let chosen = run(["eventlog", path, "--format", "jsonl", "--to", to].iter().chain(more)).code(0);
+            assert_eq!(ids(&chosen).contains(&13), is_in, "{to}");
+        }
     }
     let gaps = run(["eventlog", path, "--gaps", "--format", "json"]).code(0).json();
     assert!(gaps.as_array().unwrap().iter().all(|gap| gap["gap"] != "time_backwards"));
