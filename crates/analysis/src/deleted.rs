@@ -237,14 +237,19 @@ impl Nameless {
                 look(&mut self, found.node.id, path, &mut todo);
             }
         });
+        // What lies below others is gone from the set when its turn comes.
+        let mut tops: Vec<FileId> = self.directories.iter().copied().collect();
+        tops.sort_unstable_by(|a, b| b.cmp(a));
         loop {
             while let Some((directory, path, deletion)) = todo.pop() {
                 let at = (directory, path.as_slice(), deletion);
                 self.look(filesystem, namespace, at, &mut todo, files, problems);
             }
             // A directory without a name is where names below it begin.
-            let Some(directory) = self.directories.iter().min().copied() else { break };
-            self.directories.remove(&directory);
+            let Some(directory) = tops.pop() else { break };
+            if !self.directories.remove(&directory) {
+                continue;
+            }
             todo.push((directory, namespace.recovered(directory, b""), Deletion::Displaced));
         }
         for (file, is_empty) in self.files {

@@ -52,6 +52,12 @@ impl<'a, W: Write> Line<'a, W> {
         self.out.write_all(b"-")
     }
 
+    /// A number of ours, which no spreadsheet takes for more than that.
+    pub(crate) fn number(&mut self, number: impl std::fmt::Display) -> io::Result<()> {
+        self.field("")?;
+        write!(self.out, "{number}")
+    }
+
     fn path(&mut self, path: Option<&GuestPath>) -> io::Result<()> {
         let (text, exact) = path.map_or((String::new(), true), GuestPath::to_text);
         self.field(&text)?;

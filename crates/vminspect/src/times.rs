@@ -51,7 +51,12 @@ fn time(text: &str, of_day: Time) -> Result<Timestamp, String> {
         true => Ok(text.parse::<Date>()?.to_datetime(of_day)),
         false => text.parse::<DateTime>(),
     };
-    let instant = text.parse::<jiff::Timestamp>().or_else(|_| TimeZone::UTC.to_timestamp(civil()?));
+    // The last days of the year 9999 are beyond what is handled, and meant as the end of all times.
+    let in_utc = |moment: DateTime| match moment.year() {
+        9999 => Ok(TimeZone::UTC.to_timestamp(moment).unwrap_or(jiff::Timestamp::MAX)),
+        _ => TimeZone::UTC.to_timestamp(moment),
+    };
+    let instant = text.parse::<jiff::Timestamp>().or_else(|_| in_utc(civil()?));
     let instant = instant
         .map_err(|_| "expected a time such as 2024-05-01, 2024-05-01T13:30 or 2024-05-01T13:30:00Z")?;
     // Rounds down before 1970, too.
@@ -64,6 +69,9 @@ fn time(text: &str, of_day: Time) -> Result<Timestamp, String> {
 fn unix(text: &str) -> Option<Timestamp> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 9 || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    if seconds.starts_with('-') && !fraction.is_empty() {
         return None;
     }
     let nanoseconds = format!("{fraction:0<9}").parse().ok()?;
@@ -87,7 +95,7 @@ mod tests {
         assert_eq!(first_moment("@1714521600.5"), at(1_714_521_600, 500_000_000));
         assert_eq!(last_moment("2024-05-01"), at(1_714_607_999, 999_999_999));
         assert_eq!(last_moment("2024-05-01T13:30"), at(1_714_570_200, 0));
-        for wrong in ["", "yesterday", "2024-13-01", "@", "@x", "@1.0000000001", "@1.-5"] {
+        for wrong in ["", "yesterday", "2024-13-01", "@", "@x", "@1.0000000001", "@1.-5", "@-1.5"] {
             assert!(first_moment(wrong).is_err(), "{wrong}");
         }
     }

@@ -6,6 +6,8 @@ use super::event::{Event, Reason, Source};
 
 /// Stretches in which something happened that are kept. Where there are more, they are made longer.
 const MOST_SLOTS: usize = 8192;
+/// Seconds of a stretch, each a part of the next.
+const WIDTHS: [i64; 7] = [1, 10, 60, 600, 3600, 21_600, 86_400];
 /// Events of each kind: by source, and by reason in it.
 const KINDS: usize = Source::ALL.len() * Reason::ALL.len();
 
@@ -38,12 +40,15 @@ impl Histogram {
         }
     }
 
-    /// Makes stretches twice as long.
+    /// Makes stretches longer: by parts of a day, so that no stretch reaches from one day into another, and then by days.
     fn widen(&mut self) {
-        self.width = self.width.saturating_mul(2);
+        let next = WIDTHS.iter().copied().find(|width| *width > self.width);
+        let next = next.unwrap_or_else(|| self.width.saturating_mul(2));
+        let factor = next / self.width;
+        self.width = next;
         let mut wider: BTreeMap<i64, [u32; KINDS]> = BTreeMap::new();
         for (number, counts) in std::mem::take(&mut self.slots) {
-            let slot = wider.entry(number.div_euclid(2)).or_insert([0; KINDS]);
+            let slot = wider.entry(number.div_euclid(factor)).or_insert([0; KINDS]);
             slot.iter_mut().zip(counts).for_each(|(sum, count)| *sum = sum.saturating_add(count));
         }
         self.slots = wider;
@@ -123,7 +128,7 @@ mod tests {
         histogram.add(&event(i64::MAX, Reason::Change));
         histogram.add(&event(i64::MIN, Reason::Change));
         assert!(histogram.slots().count() <= MOST_SLOTS);
-        assert!(histogram.width() > 1 && histogram.width() <= 256);
+        assert!(histogram.width() > 1 && histogram.width() <= 600);
         assert_eq!(histogram.total(), 50_002);
         assert_eq!(histogram.slots().map(|(_, counts)| counts.sum()).sum::<u64>(), 50_002);
         let changes =

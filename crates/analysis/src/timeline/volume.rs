@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use rayon::prelude::*;
-use vminspect_bytes::{Timestamp, host_bytes_read};
+use vminspect_bytes::{ReadError, Timestamp, host_bytes_read};
 use vminspect_filesystem::{
     Allocation, Error, FactsScan, FileId, FileKind, FileSystem, Record, RecordFacts, ScanUnit,
 };
@@ -26,6 +26,16 @@ use crate::{Options, Progress, Stage};
 
 /// Units that are read before their rows are handed out.
 const UNITS_AT_ONCE: usize = 32;
+
+/// Bytes of the rows of one unit, and of paths that are remembered. A hostile volume gives a few files thousands of names
+/// and of streams each.
+const MOST_BYTES: usize = 32 << 20;
+
+fn too_many_rows() -> ReadError {
+    ReadError::unsupported("names and streams of files")
+        .expected(format!("rows of at most {MOST_BYTES} bytes for one part of the file table"))
+        .found("more, which are left out")
+}
 
 /// Makes bytes of rows, on many threads.
 pub type RowWriter<'a> = &'a (dyn Fn(&FileRow<'_>, &mut Vec<u8>) + Sync);
@@ -197,10 +207,15 @@ impl Context<'_> {
             let state = if orphan { State::Orphan } else { State::Allocated };
             let mut is_first = true;
             for of in paths.of(record.metadata.id) {
+                if found.bytes.len() > MOST_BYTES {
+                    found.problems.push((path.clone(), too_many_rows().into()));
+                    break;
+                }
                 let name_length = paths.write(of, &mut path);
+                // The path of an orphan is made up of two names.
+                let name_length = if orphan { self.last_name(&path).len() } else { name_length };
                 let row = self.row((&record, &facts), &path, name_length, state, is_first);
-                self.emit(&row, paths, &mut found.bytes);
-                is_first = false;
+                is_first &= !self.emit(&row, paths, &mut found.bytes);
             }
             if record.metadata.kind == FileKind::Directory {
                 self.slots(&record, paths, &mut found);
@@ -232,12 +247,19 @@ impl Context<'_> {
         }
     }
 
-    fn emit(&self, row: &FileRow<'_>, paths: &PathTable<'_>, out: &mut Vec<u8>) {
+    /// Writes a row, if the filter takes its path; says whether it did.
+    fn emit(&self, row: &FileRow<'_>, paths: &PathTable<'_>, out: &mut Vec<u8>) -> bool {
         let filter = &self.options.filter;
         let path = || GuestPath::new(row.path.to_vec(), self.filesystem.name_encoding());
-        if filter.takes_all() || filter.takes(&path()) {
+        let takes = filter.takes_all() || filter.takes(&path());
+        if takes {
             (self.write)(&FileRow { directories: &|id| paths.directory(id), ..*row }, out);
         }
+        takes
+    }
+
+    fn last_name<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        path.rsplit(|byte| *byte == self.namespace.separator()).next().unwrap_or_default()
     }
 
     /// The names that a directory held once.
@@ -279,6 +301,8 @@ struct Deletions<'a> {
     /// Paths of directories that are deleted, too.
     gone: Paths<'a>,
     known: HashMap<FileId, Option<Vec<u8>>>,
+    /// Bytes that `known` takes.
+    size: usize,
     named: HashSet<FileId>,
     nameless: Vec<FileId>,
     problems: Problems,
@@ -296,6 +320,7 @@ impl<'a> Deletions<'a> {
                 known: HashMap::new(),
             },
             known: HashMap::new(),
+            size: 0,
             named: HashSet::new(),
             nameless: Vec::new(),
             problems: Problems::new(),
@@ -337,7 +362,14 @@ impl<'a> Deletions<'a> {
 
     /// The path of a directory: as the tree has it, or as deleted directories' own records do.
     fn directory(&mut self, directory: FileId) -> (Vec<u8>, Deletion) {
-        let known = self.known.entry(directory).or_insert_with(|| self.paths.directory(directory));
+        if self.size > MOST_BYTES {
+            (self.known, self.size) = (HashMap::new(), 0);
+        }
+        let known = self.known.entry(directory).or_insert_with(|| {
+            let path = self.paths.directory(directory);
+            self.size += path.as_ref().map_or(0, Vec::len) + size_of::<(FileId, Option<Vec<u8>>)>();
+            path
+        });
         match known {
             Some(path) => (path.clone(), Deletion::InPlace),
             None => self.gone.of_directory(directory),
@@ -363,8 +395,8 @@ impl<'a> Deletions<'a> {
             let path = self.context.namespace.recovered(file, b"file-");
             let state = State::Deleted(Deletion::Displaced);
             let facts = RecordFacts::default();
-            let length = path.rsplit(|byte| *byte == self.context.namespace.separator()).next();
-            let row = self.context.row((&record, &facts), &path, length.map_or(0, <[u8]>::len), state, true);
+            let length = self.context.last_name(&path).len();
+            let row = self.context.row((&record, &facts), &path, length, state, true);
             self.bytes.clear();
             self.context.emit(&row, self.paths, &mut self.bytes);
             take(&self.bytes)?;

@@ -30,9 +30,16 @@ pub fn change_journals(guest: &Guest) -> (Vec<JournalFile>, Coverage) {
         let mut path = volume.prefix.clone();
         let mut file = Some(filesystem.root());
         for name in PLACE {
+            let Some(directory) = file else { break };
+            file = match child(&**filesystem, directory, name) {
+                Ok(found) => found,
+                Err(error) => {
+                    coverage.add_error(guest.image(), &path, error.family(), &error);
+                    None
+                }
+            };
             path.push(volume.separator);
             path.extend_from_slice(name);
-            file = file.and_then(|directory| child(&**filesystem, directory, name));
         }
         let Some(file) = file else { continue };
         match journal_of(guest, Located { volume: index, file }, path.clone()) {
@@ -94,8 +101,19 @@ fn journal_of(guest: &Guest, owner: Located, path: Vec<u8>) -> Result<Option<Jou
     Ok(Some(JournalFile { volume: owner.volume, path, bytes, max: None }))
 }
 
-/// The file of this name in a directory.
-fn child(filesystem: &dyn FileSystem, directory: FileId, name: &[u8]) -> Option<FileId> {
-    let entries = filesystem.entries(directory).ok()?;
-    entries.flatten().find(|entry| entry.name.eq_ignore_ascii_case(name)).map(|entry| entry.id)
+/// The file of this name in a directory. Where there is none, and a part of the directory cannot be read, that is why.
+fn child(
+    filesystem: &dyn FileSystem,
+    directory: FileId,
+    name: &[u8],
+) -> vminspect_filesystem::Result<Option<FileId>> {
+    let mut problem = None;
+    for entry in filesystem.entries(directory)? {
+        match entry {
+            Ok(entry) if entry.name.eq_ignore_ascii_case(name) => return Ok(Some(entry.id)),
+            Ok(_) => {}
+            Err(error) => problem = problem.or(Some(error)),
+        }
+    }
+    problem.map_or(Ok(None), Err)
 }

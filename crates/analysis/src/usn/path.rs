@@ -12,8 +12,8 @@ use super::history::{Fact, History};
 const MOST_PARENTS: usize = 512;
 /// Longest path that is made of the names of directories.
 const LONGEST_PATH: usize = 1 << 16;
-/// Paths that are remembered.
-const MOST_KNOWN: usize = 1 << 16;
+/// Bytes of paths that are remembered.
+const MOST_KNOWN: usize = 32 << 20;
 /// Record and sequence number of the root directory.
 const ROOT: (u64, u16) = (5, 5);
 
@@ -86,6 +86,8 @@ pub struct Paths {
     root: Arc<[u8]>,
     separator: u8,
     known: HashMap<FileReference, Known>,
+    /// Bytes of the paths in `known`, and some for each.
+    size: usize,
 }
 
 /// A path of a directory from one position of the journal to another.
@@ -104,7 +106,7 @@ struct At<'a> {
 
 impl Paths {
     pub(super) fn new(history: History, state: MftState, root: &[u8], separator: u8) -> Self {
-        Self { history, state, root: root.into(), separator, known: HashMap::new() }
+        Self { history, state, root: root.into(), separator, known: HashMap::new(), size: 0 }
     }
 
     /// The path of a directory when the record at `position` of the journal was written.
@@ -116,8 +118,10 @@ impl Paths {
         }
         let known = self.resolve(directory, position);
         let resolved = known.resolved.clone();
-        if self.known.len() >= MOST_KNOWN {
+        self.size = self.size.saturating_add(resolved.path.len()).saturating_add(size_of::<Known>());
+        if self.size > MOST_KNOWN {
             self.known.clear();
+            self.size = 0;
         }
         self.known.insert(directory, known);
         resolved

@@ -27,7 +27,7 @@ pub struct RowFile {
     pub allocated: bool,
 }
 
-/// Adjacent records of one file, name and time.
+/// Adjacent records of one file, directory, name and time.
 #[derive(Debug)]
 pub struct UsnRow<'a> {
     /// Position of the first record in the journal.
@@ -95,9 +95,13 @@ impl Open {
         }
     }
 
-    /// Takes in another record, if it is of the same file, name and time.
+    /// Takes in another record, if it is of the same file, directory, name and time.
     fn takes(&mut self, record: &Record<'_>, change: &Change<'_>) -> bool {
-        let same = self.file == record.file && self.filetime == change.filetime && self.name == change.name;
+        // A move gives the same name in another directory, at the same time.
+        let same = self.file == record.file
+            && self.parent == record.parent
+            && self.filetime == change.filetime
+            && self.name == change.name;
         if same {
             self.reasons |= record.reasons;
             self.source |= record.source;
@@ -232,7 +236,7 @@ impl JournalErrors {
         }
         let more = self.count.saturating_sub(self.first.len() as u64);
         if more > 0 {
-            let error = format!("{more} more places hold no record of the change journal");
+            let error = format!("{more} more places could not be read");
             coverage.add_error(image, path, Family::Corrupt, &error);
         }
     }

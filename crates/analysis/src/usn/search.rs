@@ -3,9 +3,11 @@
 use std::io;
 
 use vminspect_artefact::usn::{Record, carve};
-use vminspect_bytes::{ByteRange, RangeSet, ReadError};
+use vminspect_bytes::{ByteRange, RangeSet};
 use vminspect_filesystem::{Content, FileSystem, Place, Run};
 use vminspect_guest::{Coverage, Guest};
+
+use super::JournalErrors;
 
 /// Bytes that are looked through at once.
 const WINDOW: u64 = 4 << 20;
@@ -13,8 +15,6 @@ const WINDOW: u64 = 4 << 20;
 const OVERLAP: u64 = 1 << 12;
 /// Bytes of the volume whose use is looked up at once.
 const STEP: u64 = 256 << 20;
-/// Unreadable areas that are told one by one.
-const MOST_PROBLEMS: usize = 100;
 
 /// What takes a record that was found. Its offset is a position of the volume.
 pub type CarvedSink<'a> = &'a mut dyn FnMut(&Record<'_>) -> io::Result<()>;
@@ -28,8 +28,10 @@ pub fn carve_volume(guest: &Guest, volume: usize, sink: CarvedSink<'_>) -> io::R
     let mut coverage = Coverage::default();
     let Some(volume) = guest.volumes().get(volume) else { return Ok(coverage) };
     let Some(filesystem) = &volume.filesystem else { return Ok(coverage) };
-    let mut carver = Carver { filesystem: &**filesystem, sink, buffer: Vec::new(), problems: Vec::new() };
+    let mut carver =
+        Carver { filesystem: &**filesystem, sink, buffer: Vec::new(), problems: JournalErrors::default() };
     let end = filesystem.view().len();
+    let mut looked_at = RangeSet::default();
     let mut start = 0;
     while start < end {
         let step = ByteRange::at(start, STEP.min(end.saturating_sub(start)));
@@ -37,18 +39,20 @@ pub fn carve_volume(guest: &Guest, volume: usize, sink: CarvedSink<'_>) -> io::R
             Ok(used) => {
                 for area in RangeSet::of(step).without(&used).ranges() {
                     carver.area(*area)?;
+                    looked_at.insert(*area);
                 }
             }
             Err(error) => coverage.add_error(guest.image(), &volume.prefix, error.family(), &error),
         }
         start = step.end();
     }
-    for area in slack(&**filesystem) {
-        carver.area(area)?;
+    // Hostile files can claim the same clusters again and again.
+    let mut slack_areas = RangeSet::default();
+    slack(&**filesystem).into_iter().for_each(|area| slack_areas.insert(area));
+    for area in slack_areas.without(&looked_at).ranges() {
+        carver.area(*area)?;
     }
-    for error in &carver.problems {
-        coverage.add_read_error(guest.image(), &volume.prefix, error);
-    }
+    carver.problems.tell(guest.image(), &volume.prefix, &mut coverage);
     Ok(coverage)
 }
 
@@ -56,7 +60,7 @@ struct Carver<'a> {
     filesystem: &'a dyn FileSystem,
     sink: CarvedSink<'a>,
     buffer: Vec<u8>,
-    problems: Vec<ReadError>,
+    problems: JournalErrors,
 }
 
 impl Carver<'_> {
@@ -73,13 +77,26 @@ impl Carver<'_> {
         Ok(())
     }
 
+    /// Looks through a window page by page. A record that two pages share is lost.
+    fn pieces(&mut self, window: ByteRange, next: u64) -> io::Result<()> {
+        let mut rest = ByteRange::new(window.start(), next);
+        while !rest.is_empty() {
+            let piece = rest.truncate(OVERLAP);
+            self.window(piece, piece.end())?;
+            rest = ByteRange::new(piece.end(), rest.end());
+        }
+        Ok(())
+    }
+
     fn window(&mut self, window: ByteRange, next: u64) -> io::Result<()> {
         self.buffer.resize(usize::try_from(window.len()).unwrap_or(0), 0);
         if let Err(error) = self.filesystem.view().read_exact_at(window.start(), &mut self.buffer) {
-            if self.problems.len() < MOST_PROBLEMS {
-                self.problems.push(error);
+            if window.len() <= OVERLAP {
+                self.problems.add(&error);
+                return Ok(());
             }
-            return Ok(());
+            // What can be read of it is looked through by itself.
+            return self.pieces(window, next);
         }
         let mut result = Ok(());
         carve(&self.buffer, window.start(), |record| {
@@ -104,8 +121,8 @@ fn slack(filesystem: &dyn FileSystem) -> Vec<ByteRange> {
             }
         });
     }
+    // In their order, they are joined at the end of the set.
     found.sort_unstable_by_key(|area| (area.start(), area.end()));
-    found.dedup();
     found
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 use vminspect_artefact::usn::{FileReference, Journal, Record, reason};
-use vminspect_bytes::ReadAt;
+use vminspect_bytes::{ReadAt, ReadError};
 use vminspect_filesystem::Error;
 use vminspect_guest::Guest;
 
@@ -178,7 +178,14 @@ impl JournalSource {
         };
         survey.look_for_newer_changes(state.newest_usn);
         survey.history.finish();
-        problems.extend(std::mem::take(&mut state.problems).into_iter().take(MOST_PROBLEMS));
+        let told = std::mem::take(&mut state.problems);
+        let more = told.len().saturating_sub(MOST_PROBLEMS);
+        problems.extend(told.into_iter().take(MOST_PROBLEMS));
+        if more > 0 {
+            problems.push(
+                ReadError::corrupt("MFT").found(format!("{more} more records that are damaged")).into(),
+            );
+        }
         let paths = Paths::new(survey.history, state, &self.root, self.separator);
         (paths, Lives(survey.lives), problems)
     }

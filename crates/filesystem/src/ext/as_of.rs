@@ -12,6 +12,9 @@ use super::superblock::BlockNumber;
 use super::volume::Ext;
 use super::widen;
 
+/// Copies of one block that are tried, from the newest on: deletion clears a map in a few transactions.
+const MOST_COPIES: usize = 64;
+
 /// How a block of a map is told from other blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum MapKind {
@@ -48,7 +51,7 @@ impl<'a> AsOf<'a> {
     fn read_journal(&self, block: u64) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         let copies = self.history.copies(block).iter().rev().filter(|copy| copy.age < self.until);
-        for copy in copies {
+        for copy in copies.take(MOST_COPIES) {
             if copy.age < self.since && self.history.was_revoked(block, copy.age, self.since) {
                 return None;
             }

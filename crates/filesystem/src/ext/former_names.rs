@@ -1,7 +1,7 @@
 //! Names that directories had, from older copies of their blocks in the journal.
 
 use foldhash::{HashSet, HashSetExt};
-use vminspect_bytes::ReadAtExt;
+use vminspect_bytes::{ReadAtExt, ReadError};
 use zerocopy::FromBytes;
 
 use super::directory::Facts;
@@ -11,9 +11,10 @@ use super::journal::{Age, BlockCopy};
 use super::layout::RawDirEntry;
 use super::superblock::{BlockNumber, InodeNumber};
 use super::volume::Ext;
+use super::widen;
 use crate::{Allocation, Content, Entry, Error, FileId, FileKind, Place, Record, Result};
 
-/// Names of one directory that are kept track of.
+/// Older names of one directory that are told.
 const MOST_NAMES: usize = 1 << 20;
 /// Copies of blocks of one directory that are read, the newest.
 const MOST_COPIES: usize = 1 << 16;
@@ -41,8 +42,9 @@ impl Ext {
                 names.seen.insert((entry.name, entry.id.0));
             }
         }
-        names.look(&record);
+        let told = names.look(&record).err();
         entries.extend(names.found.into_iter().map(Ok));
+        entries.extend(told.map(|error| Err(error.into())));
         Ok(entries)
     }
 }
@@ -82,8 +84,11 @@ impl<'a> Names<'a> {
     }
 
     /// Goes through the copies of the directory's blocks, the newest first.
-    fn look(&mut self, record: &Record) {
-        let Content::Runs(runs) = &record.content else { return };
+    ///
+    /// # Errors
+    /// When there are more of them, or of names, than are looked at.
+    fn look(&mut self, record: &Record) -> Result<(), ReadError> {
+        let Content::Runs(runs) = &record.content else { return Ok(()) };
         let block = self.fs.superblock.block_size.bytes();
         let history = &self.former.history;
         let mut copies: Vec<(Age, u64, BlockCopy)> = Vec::new();
@@ -92,35 +97,46 @@ impl<'a> Names<'a> {
             let first = place.checked_div(block).unwrap_or(0);
             let logical = run.start.checked_div(block).unwrap_or(0);
             let end = first.saturating_add(run.length.div_ceil(block));
-            let of_run = history
-                .copies_within(first, end)
-                .iter()
-                .map(|copy| (copy.age, logical.saturating_add(copy.block.saturating_sub(first)), *copy));
-            copies.extend(of_run.take(MOST_COPIES.saturating_sub(copies.len())));
+            let of_run = history.copies_within(first, end);
+            history.spend(widen(of_run.len()))?;
+            copies.extend(
+                of_run
+                    .iter()
+                    .map(|copy| (copy.age, logical.saturating_add(copy.block.saturating_sub(first)), *copy)),
+            );
             if record.metadata.allocation == Allocation::Deleted {
-                self.left_over(first, end, logical);
+                self.left_over(first, end, logical)?;
             }
         }
         copies.sort_unstable_by_key(|(age, logical, _)| (std::cmp::Reverse(*age), *logical));
+        let is_cut = copies.len() > MOST_COPIES;
         let mut bytes = Vec::new();
-        for (age, logical, copy) in copies {
+        for (age, logical, copy) in copies.into_iter().take(MOST_COPIES) {
             let sound = history.read(&*self.fs.view, &copy, &mut bytes).is_ok();
             if sound && !history.was_revoked(copy.block, age, self.until) {
                 self.block(&bytes, logical, age);
             }
         }
+        if !is_cut && self.found.len() < MOST_NAMES {
+            return Ok(());
+        }
+        Err(ReadError::unsupported("older names in a directory")
+            .expected(format!("at most {MOST_COPIES} copies of its blocks and {MOST_NAMES} names"))
+            .found("more"))
     }
 
     /// Blocks of a deleted directory that nothing uses now.
-    fn left_over(&mut self, first: u64, end: u64, logical: u64) {
+    fn left_over(&mut self, first: u64, end: u64, logical: u64) -> Result<(), ReadError> {
         let size = self.fs.superblock.block_size;
-        for (block, logical) in (first..end).zip(logical..).take(MOST_COPIES) {
+        self.former.history.spend(end.saturating_sub(first))?;
+        for (block, logical) in (first..end).zip(logical..) {
             let range = vminspect_bytes::ByteRange::at(size.offset_of(BlockNumber(block)), size.bytes());
             let free = self.fs.blocks_used(range).is_ok_and(|used| used.is_empty());
             if let (true, Ok(bytes)) = (free, self.fs.view.read_vec(range.start(), size.bytes_usize())) {
                 self.block(&bytes, logical, self.until.before());
             }
         }
+        Ok(())
     }
 
     /// Adds the names of a block as a transaction wrote it, if it is one of this directory.
@@ -150,7 +166,7 @@ impl<'a> Names<'a> {
         let sound = self.facts.encrypted || memchr::memchr2(b'/', 0, name).is_none();
         let Some(inode) = InodeNumber::new(raw.inode.get()).filter(|_| !special && sound) else { return };
         let key = (name.to_vec(), u64::from(inode.get()));
-        if inode.get() > self.facts.inodes || self.seen.len() >= MOST_NAMES || !self.seen.insert(key) {
+        if inode.get() > self.facts.inodes || self.found.len() >= MOST_NAMES || !self.seen.insert(key) {
             return;
         }
         if let Some(id) = self.file(inode, age) {

@@ -28,6 +28,9 @@ impl<W: Write> Csv<W> {
     }
 }
 
+/// The column that has to be a whole number, also before 1970.
+const TIMESTAMP: usize = 3;
+
 /// The text of each column, in the order of the header. `None` of a time that the format cannot hold.
 fn columns(fields: &EventFields, event: &Event<'_>, told: &Told) -> Option<[String; 15]> {
     let (source, source_long) = words::source(event, fields.format(event));
@@ -57,7 +60,9 @@ impl<W: Write> EventReport for Csv<W> {
             return Ok(());
         };
         let mut line = Line::new(&mut self.out);
-        columns.iter().try_for_each(|column| line.field(column))?;
+        for (at, column) in columns.iter().enumerate() {
+            if at == TIMESTAMP { line.number(column)? } else { line.field(column)? }
+        }
         line.end()
     }
 

@@ -38,7 +38,7 @@ impl<W: Write> UsnReport for Records<W> {
     fn record(&mut self, record: &Record<'_>, place: &UsnPlace<'_>) -> io::Result<()> {
         let change = record.change();
         let mut line = Line::new(&mut self.out);
-        line.field(&record.usn.to_string())?;
+        line.number(record.usn)?;
         line.field(&record.offset.to_string())?;
         line.field(&change.map_or_else(String::new, |change| time::iso(change.time())))?;
         line.field(&record.file.to_string())?;

@@ -25,9 +25,9 @@ pub(super) struct Records<W> {
 }
 
 impl<W: Write> Records<W> {
-    pub(super) fn new(mut out: W, source: &str) -> io::Result<Self> {
+    pub(super) fn new(mut out: W) -> io::Result<Self> {
         write!(out, "{HEADER}\r\n")?;
-        Ok(Self { out, source: source.to_owned() })
+        Ok(Self { out, source: String::new() })
     }
 
     fn line(&mut self, columns: &Columns<'_>) -> io::Result<()> {
@@ -40,7 +40,7 @@ impl<W: Write> Records<W> {
             line.field(&sequence)?;
         }
         line.field(&columns.parent_path)?;
-        line.field(&columns.usn.to_string())?;
+        line.number(columns.usn)?;
         line.field(&seven_digits(columns.time))?;
         line.field(&flags::mftecmd(FlagField::Reason, columns.reasons))?;
         line.field(&flags::mftecmd(FlagField::Attributes, columns.attributes))?;
@@ -64,7 +64,7 @@ struct Columns<'a> {
 
 /// What follows the last dot of a name, with the dot.
 fn extension(name: &str) -> &str {
-    name.rfind('.').map_or("", |dot| &name[dot..])
+    name.rfind('.').map(|dot| &name[dot..]).filter(|extension| extension.len() > 1).unwrap_or_default()
 }
 
 fn numbers(file: FileReference) -> (String, String) {
@@ -75,9 +75,10 @@ fn numbers(file: FileReference) -> (String, String) {
 }
 
 /// The directory as `MFTECmd` has it: from the volume's root, which is a dot.
-fn parent_path(path: Option<&GuestPath>) -> String {
+fn parent_path(path: Option<&GuestPath>, name: &[u8]) -> String {
     let Some(path) = path else { return String::new() };
-    let end = path.bytes.iter().rposition(|byte| matches!(byte, b'\\' | b'/')).unwrap_or(0);
+    // A name can hold what separates names.
+    let end = path.bytes.len().saturating_sub(name.len().saturating_add(1));
     let start = path.bytes.iter().position(|byte| matches!(byte, b'\\' | b'/')).unwrap_or(0).min(end);
     let inside = GuestPath::new(path.bytes[start..end].to_vec(), NameEncoding::Wtf8);
     format!(".{}", inside.to_text().0.replace('/', "\\"))
@@ -89,13 +90,17 @@ fn seven_digits(at: Timestamp) -> String {
 }
 
 impl<W: Write> UsnReport for Records<W> {
+    fn begin(&mut self, journal: &str) {
+        journal.clone_into(&mut self.source);
+    }
+
     fn record(&mut self, record: &Record<'_>, place: &UsnPlace<'_>) -> io::Result<()> {
         let Some(change) = record.change() else { return Ok(()) };
         self.line(&Columns {
             name: &name_text(change.name).0,
             file: record.file,
             parent: record.parent,
-            parent_path: parent_path(place.path),
+            parent_path: parent_path(place.path, &change.name()),
             usn: record.usn,
             time: change.time(),
             reasons: record.reasons,
@@ -114,12 +119,16 @@ impl<W: Write> UsnReport for Records<W> {
 }
 
 impl<W: Write> UsnTimelineReport for Records<W> {
+    fn begin(&mut self, journal: &str) {
+        journal.clone_into(&mut self.source);
+    }
+
     fn row(&mut self, row: &UsnRow<'_>) -> io::Result<()> {
         self.line(&Columns {
             name: &vminspect_bytes::decode_wtf8(row.name).0,
             file: row.file,
             parent: row.parent,
-            parent_path: parent_path(Some(row.path)),
+            parent_path: parent_path(Some(row.path), row.name),
             usn: row.usn,
             time: row.time,
             reasons: row.reasons,

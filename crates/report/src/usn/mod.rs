@@ -50,6 +50,9 @@ pub struct UsnPlace<'a> {
 
 /// Prints the records of a journal as they come.
 pub trait UsnReport {
+    /// Begins with the records of a journal by its name.
+    fn begin(&mut self, _journal: &str) {}
+
     /// Prints a record.
     ///
     /// # Errors
@@ -69,26 +72,25 @@ pub trait UsnReport {
     fn finish(&mut self, coverage: &Coverage) -> io::Result<()>;
 }
 
-/// Begins a report of the records of a journal, which is called `name`.
+/// Begins a report of the records of journals.
 ///
 /// # Errors
 /// Those of the output.
-pub fn records<'a, W: Write + 'a>(
-    format: UsnFormat,
-    out: W,
-    name: &str,
-) -> io::Result<Box<dyn UsnReport + 'a>> {
+pub fn records<'a, W: Write + 'a>(format: UsnFormat, out: W) -> io::Result<Box<dyn UsnReport + 'a>> {
     Ok(match format {
         UsnFormat::Json => Box::new(json::Records::array(out)?),
         UsnFormat::JsonLines => Box::new(json::Records::lines(out)),
         UsnFormat::Csv => Box::new(csv::Records::new(out)?),
-        UsnFormat::MftECmd => Box::new(mftecmd::Records::new(out, name)?),
+        UsnFormat::MftECmd => Box::new(mftecmd::Records::new(out)?),
         UsnFormat::Table { colour } => Box::new(table::Records::new(out, colour)),
     })
 }
 
 /// Prints the rows of a timeline of the journal as they come.
 pub trait UsnTimelineReport {
+    /// Begins with the rows of a journal by its name.
+    fn begin(&mut self, _journal: &str) {}
+
     /// Prints a row.
     ///
     /// # Errors
@@ -120,14 +122,13 @@ pub struct UsnFields {
 pub fn timeline<'a, W: Write + 'a>(
     format: UsnFormat,
     out: W,
-    name: &str,
     fields: UsnFields,
 ) -> io::Result<Box<dyn UsnTimelineReport + 'a>> {
     Ok(match format {
         UsnFormat::Json => Box::new(timeline_json::Rows::array(out, fields)?),
         UsnFormat::JsonLines => Box::new(timeline_json::Rows::lines(out, fields)),
         UsnFormat::Csv => Box::new(timeline_csv::Rows::new(out)?),
-        UsnFormat::MftECmd => Box::new(mftecmd::Records::new(out, name)?),
+        UsnFormat::MftECmd => Box::new(mftecmd::Records::new(out)?),
         UsnFormat::Table { colour } => Box::new(timeline_table::Rows::new(out, colour)),
     })
 }

@@ -30,7 +30,7 @@ impl<W: Write> UsnTimelineReport for Rows<W> {
     fn row(&mut self, row: &UsnRow<'_>) -> io::Result<()> {
         let mut line = Line::new(&mut self.out);
         line.field(&time::iso(row.time))?;
-        line.field(&row.usn.to_string())?;
+        line.number(row.usn)?;
         line.field(&row.file.to_string())?;
         line.field(&row.parent.to_string())?;
         let (path, exact) = row.path.to_text();

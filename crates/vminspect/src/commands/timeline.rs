@@ -92,7 +92,7 @@ enum FormatName {
     Table,
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
 enum SourceName {
     Registry,
     Usn,
@@ -227,7 +227,13 @@ impl Work<'_> {
             reverse: arguments.reverse,
             hash: arguments.hash,
         };
-        let sources: Vec<&dyn EventSource> = arguments.sources.iter().map(|name| source(*name)).collect();
+        let mut names = arguments.sources.clone();
+        names.sort_unstable();
+        names.dedup();
+        let sources: Vec<&dyn EventSource> = names.into_iter().map(source).collect();
+        let chart = arguments.chart.as_deref();
+        let chart = chart.map(|path| Ok((path, Output::open(Some(path), &[self.guest])?)));
+        let chart = chart.transpose().map_err(|failure: Failure| failure)?;
         let mut histogram = Histogram::default();
         let counts = arguments.histogram || arguments.chart.is_some();
         let fields = EventFields::new(self.guest, fields, arguments.hash, self.host());
@@ -264,8 +270,7 @@ impl Work<'_> {
         if arguments.histogram {
             vminspect::write_histogram(&mut *out, &histogram, columns())?;
         }
-        if let Some(path) = &arguments.chart {
-            let mut chart = Output::open(Some(path), &[self.guest])?;
+        if let Some((path, mut chart)) = chart {
             vminspect::write_chart(&mut chart, &histogram, self.guest.image())
                 .map_err(|error| Failure::about(path, &error))?;
             chart.finish()?;

@@ -155,11 +155,11 @@ fn of_disk(
     coverage.extend(found);
     let path = arguments.output.as_deref();
     let mut out = Output::open(path, &[&guest])?;
-    let name = journals.first().map(|journal| String::from_utf8_lossy(&journal.path).into_owned());
     let format = arguments.format.with_colour(session.colour(path));
     session.in_pool(|| {
-        let mut report = vminspect::usn_report(format, &mut out, &name.unwrap_or_default())?;
+        let mut report = vminspect::usn_report(format, &mut out)?;
         for journal in &journals {
+            report.begin(&String::from_utf8_lossy(&journal.path));
             let source = JournalSource::of(&guest, journal);
             let mut printer = Printer::new(choice, &mut *report, &source, guest.image(), &journal.path);
             printer.print_journal()?;
@@ -232,7 +232,8 @@ fn of_host(
     let image = location.display().to_string();
     let format = arguments.format.with_colour(session.colour(path));
     let coverage = session.in_pool(|| {
-        let mut report = vminspect::usn_report(format, &mut out, &image)?;
+        let mut report = vminspect::usn_report(format, &mut out)?;
+        report.begin(&image);
         let mut printer = Printer::new(choice, &mut *report, &source, &image, b"");
         if arguments.carve {
             printer.carve_file(&journal)?;

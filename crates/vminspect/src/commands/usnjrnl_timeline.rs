@@ -91,12 +91,11 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
         file_type: arguments.identify,
         recovered: arguments.recover.is_some(),
     };
-    let name = journals.first().map(|journal| String::from_utf8_lossy(&journal.path).into_owned());
     let format = arguments.format.with_colour(session.colour(path));
     session.in_pool(|| {
-        let name = name.unwrap_or_default();
-        let mut report = vminspect::usn_timeline_report(format, &mut out, &name, fields)?;
+        let mut report = vminspect::usn_timeline_report(format, &mut out, fields)?;
         for journal in &journals {
+            report.begin(&String::from_utf8_lossy(&journal.path));
             let told = vminspect::usn_timeline(&guest, journal, &options, &mut |row| report.row(row))?;
             coverage.extend(told);
         }

@@ -81,7 +81,7 @@ fn the_timeline_has_the_same_paths_and_knows_what_came_and_went() {
         let bits = record["reasons"].as_u64().unwrap();
         match groups.last_mut() {
             Some((group, reasons))
-                if ["file", "name", "ticks"].iter().all(|key| group[0][*key] == record[*key]) =>
+                if ["file", "parent", "name", "ticks"].iter().all(|key| group[0][*key] == record[*key]) =>
             {
                 group.push(record);
                 *reasons |= bits;

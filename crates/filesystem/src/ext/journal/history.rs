@@ -8,6 +8,8 @@
 //! a descriptor are whole as far as no other control block lies among them. Blocks of data that begin with the magic
 //! number are escaped, and cannot be taken for control blocks.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use smallvec::SmallVec;
 use vminspect_bytes::{ByteRange, Origin, ReadAt, ReadError, Resolution, Timestamp};
 use zerocopy::FromBytes;
@@ -29,6 +31,10 @@ const MOST_REVOKES: usize = 1 << 21;
 const BATCH: u64 = 256 << 10;
 /// Bytes of the ring that are read. Tools make journals of up to 40 GiB, and mostly of 1 GiB.
 const MOST_READ: u64 = 64 << 30;
+
+/// Copies that are looked at, one by one, for all files of a volume together. Hostile files can claim the same blocks
+/// again and again.
+const MOST_LOOKED_AT: u64 = 1 << 23;
 
 /// The age of a transaction: how far it is from the first one that recovery expects. Earlier ones are below 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -71,6 +77,8 @@ pub(crate) struct History {
     revokes: Vec<(u64, Age)>,
     /// Sorted by age.
     commits: Vec<(Age, Timestamp)>,
+    /// Copies that may still be looked at.
+    left: AtomicU64,
     pub(crate) problems: Vec<Error>,
 }
 
@@ -98,12 +106,30 @@ pub(crate) fn history(journal: &dyn ReadAt, facts: &JournalFacts<'_>) -> Result<
         copies: ring.copies,
         revokes: ring.revokes,
         commits: ring.commits,
+        left: AtomicU64::new(MOST_LOOKED_AT),
     };
     history.order();
     Ok(history)
 }
 
 impl History {
+    /// Takes note that so many copies, or blocks like them, are going to be looked at.
+    ///
+    /// # Errors
+    /// When there were too many of them already.
+    pub(crate) fn spend(&self, copies: u64) -> Result<(), ReadError> {
+        let less = |left: u64| left.checked_sub(copies);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                self.left.store(0, Ordering::Relaxed);
+                Err(ReadError::unsupported("older copies of blocks in the journal")
+                    .expected(format!("files that ask for at most {MOST_LOOKED_AT} of them"))
+                    .found("more"))
+            }
+        }
+    }
+
     /// Sorts what was found and takes out what was never committed: its blocks may not have been written.
     fn order(&mut self) {
         self.commits.sort_unstable();
@@ -166,6 +192,7 @@ impl History {
         copy: &BlockCopy,
         bytes: &mut Vec<u8>,
     ) -> Result<(), ReadError> {
+        self.spend(1)?;
         let damaged = || ReadError::corrupt("copy of a block in the journal");
         let place = self.place(view, copy).ok_or_else(|| damaged().found("no place on the volume"))?;
         bytes.resize(usize::try_from(self.superblock.block_size).unwrap_or(0), 0);
