@@ -76,13 +76,18 @@ impl<W: Write> JsonWriter<W> {
         Ok(())
     }
 
-    /// Writes a key that needs no escapes, which is not checked again for each object.
+    /// Writes a key that stands in its quotes, with a colon behind them, and needs no escapes: where there are many objects
+    /// with the same keys.
     ///
     /// # Errors
     /// Those of the output.
-    pub(crate) fn plain_key(&mut self, key: &'static str) -> io::Result<()> {
-        self.plain_string(key)?;
-        self.buffer.extend_from_slice(if self.layout == Layout::Indented { b": " } else { b":" });
+    pub(crate) fn quoted_key(&mut self, quoted: &'static str) -> io::Result<()> {
+        debug_assert!(quoted.starts_with('"') && quoted.ends_with("\":"), "{quoted} is no key");
+        self.separate()?;
+        self.buffer.extend_from_slice(quoted.as_bytes());
+        if self.layout == Layout::Indented {
+            self.buffer.push(b' ');
+        }
         self.after_key = true;
         Ok(())
     }

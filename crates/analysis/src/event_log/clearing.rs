@@ -1,7 +1,7 @@
 use vminspect_artefact::evtx::System;
 use vminspect_artefact::evtx::xml::{Piece, Pieces};
 
-use super::message::after_system;
+use super::message::{after_system, short};
 
 /// Who logs that a log was cleared.
 const PROVIDER: &str = "Microsoft-Windows-Eventlog";
@@ -29,7 +29,7 @@ impl Clearing {
             return None;
         }
         let [channel, domain, name] = texts(xml, ["Channel", "SubjectDomainName", "SubjectUserName"]);
-        let channel = if channel.is_empty() { system.channel.into_owned() } else { channel };
+        let channel = if channel.is_empty() { short(&system.channel) } else { channel };
         let user = if domain.is_empty() { name } else { format!("{domain}\\{name}") };
         Some(Self { channel, user })
     }
@@ -45,7 +45,7 @@ fn texts<const N: usize>(xml: &str, names: [&str; N]) -> [String; N] {
             Piece::Text(text) => {
                 for (name, found) in names.iter().zip(&mut found) {
                     if *name == open && found.is_empty() {
-                        *found = text.clone().into_owned();
+                        *found = short(&text);
                     }
                 }
             }

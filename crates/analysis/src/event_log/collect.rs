@@ -48,11 +48,10 @@ pub(super) struct Outcome<B> {
 }
 
 impl Walk<'_> {
-    /// All chunks of all logs, in their order.
+    /// All chunks of all logs, in their order, but for those of which nothing is stored.
     pub(super) fn all_chunks(&self) -> impl Iterator<Item = (usize, u64)> + Send {
-        let counts = self.logs.iter().map(|log| log.log.chunk_count()).enumerate();
-        let counts: Vec<(usize, u64)> = counts.collect();
-        counts.into_iter().flat_map(|(log, chunks)| (0..chunks).map(move |chunk| (log, chunk)))
+        let logs = self.logs.iter().enumerate();
+        logs.flat_map(|(index, log)| log.log.stored_chunks().map(move |chunk| (index, chunk)))
     }
 
     /// Collects the chunks `units`: pairs of a log's index and a chunk's.

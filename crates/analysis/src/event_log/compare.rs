@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -8,10 +8,13 @@ use vminspect_filesystem::NameEncoding;
 use vminspect_guest::{Coverage, EventLogFile, Guest};
 
 use super::EventLog;
+use super::clearing::Clearing;
 use super::collect::{Collect, Row, Walk};
 use super::events::EventBrief;
+use super::fate::{Traces, channel_of, is_full, is_used};
 use super::filter::EventFilter;
 use super::finding::{EventComparison, LogChange, LogFate};
+use super::open::Problems;
 use crate::finding::GuestPath;
 
 /// Bytes that are compared at once, where provenance does not tell that they are equal.
@@ -31,7 +34,6 @@ pub fn compare_event_logs(before: &Guest, after: &Guest) -> EventComparison {
     found.coverage.extend(coverage);
     let (new, coverage) = after.event_logs();
     found.coverage.extend(coverage);
-    let same = |a: &EventLogFile, b: &EventLogFile| a.path.eq_ignore_ascii_case(&b.path);
     for (guest, logs) in [(before, &old), (after, &new)] {
         if logs.is_empty() && guest.coverage().has_failures() {
             // What the other has is neither created nor deleted: it may be where this one cannot be read.
@@ -41,20 +43,50 @@ pub fn compare_event_logs(before: &Guest, after: &Guest) -> EventComparison {
             return found;
         }
     }
+    let (by_path, still) = (by_path(&old), by_path(&new));
+    let mut clearings = Clearings::default();
     for log in &new {
-        let older = old.iter().find(|old| same(old, log));
-        compare_pair((before, older), (after, Some(log)), &mut found);
+        let older = by_path.get(&log.path.to_ascii_lowercase()).copied();
+        compare_pair((before, older), (after, Some(log)), &mut clearings, &mut found);
     }
-    for log in old.iter().filter(|old| !new.iter().any(|new| same(old, new))) {
-        compare_pair((before, Some(log)), (after, None), &mut found);
+    for log in old.iter().filter(|old| !still.contains_key(&old.path.to_ascii_lowercase())) {
+        compare_pair((before, Some(log)), (after, None), &mut clearings, &mut found);
     }
+    clearings.tell(&mut found.logs);
     found.logs.sort_by(|a, b| (&a.log, a.fate).cmp(&(&b.log, b.fate)));
     found
 }
 
+/// Logs by their paths, whatever their case; the first of those that differ in it alone.
+fn by_path(logs: &[EventLogFile]) -> HashMap<Vec<u8>, &EventLogFile> {
+    let mut by_path = HashMap::with_capacity(logs.len());
+    for log in logs {
+        by_path.entry(log.path.to_ascii_lowercase()).or_insert(log);
+    }
+    by_path
+}
+
+/// What new events say of clearings. That a log was cleared, another one may tell.
+#[derive(Default)]
+struct Clearings {
+    /// Channels that were cleared, in lower case.
+    channels: HashSet<String>,
+    /// Logs, by their place among the changed ones, of which nothing is left.
+    emptied: Vec<usize>,
+}
+
+impl Clearings {
+    fn tell(&self, logs: &mut [LogChange]) {
+        for index in &self.emptied {
+            let log = logs.get_mut(*index).filter(|log| self.channels.contains(&channel_of(&log.log.bytes)));
+            log.into_iter().for_each(|log| log.fate = LogFate::Cleared);
+        }
+    }
+}
+
 type Side<'g> = (&'g Guest, Option<&'g EventLogFile>);
 
-fn compare_pair(before: Side<'_>, after: Side<'_>, found: &mut EventComparison) {
+fn compare_pair(before: Side<'_>, after: Side<'_>, clearings: &mut Clearings, found: &mut EventComparison) {
     let old = match before.1.map(|file| bytes(before.0, file, &mut found.coverage)) {
         Some(None) => return,
         bytes => bytes.flatten(),
@@ -84,7 +116,7 @@ fn compare_pair(before: Side<'_>, after: Side<'_>, found: &mut EventComparison) 
         return;
     };
     let log = GuestPath::new(path(if new.is_some() { after } else { before }), NameEncoding::Wtf8);
-    compare_logs(log, old, new, &areas, found);
+    compare_logs(log, (old, new), &areas, clearings, found);
 }
 
 fn everything() -> RangeSet {
@@ -98,81 +130,97 @@ fn bytes(guest: &Guest, file: &EventLogFile, coverage: &mut Coverage) -> Option<
 
 fn compare_logs(
     path: GuestPath,
-    old: Option<EventLog>,
-    new: Option<EventLog>,
+    (old, new): (Option<EventLog>, Option<EventLog>),
     areas: &RangeSet,
+    clearings: &mut Clearings,
     found: &mut EventComparison,
 ) {
-    let (is_new, is_gone) = (old.is_none(), new.is_none());
-    let has_equal_chunks = match (&old, &new) {
-        (Some(old), Some(new)) => {
-            let all = |log: &EventLog| differing(log, areas).count() as u64 == log.log.chunk_count();
-            !(all(old) && all(new))
-        }
-        _ => false,
-    };
     let mut gone: HashSet<Identity> = HashSet::new();
-    let mut kept = 0_u64;
-    if let Some(old) = old {
-        let result = walk(&old, areas, &Identities, &mut found.coverage, |(_, identity)| {
+    if let Some(old) = &old {
+        walk(old, areas, &Identities, &mut found.coverage, |identity| {
             gone.insert(identity);
         });
-        debug_assert!(result.is_ok(), "nothing here fails");
     }
-    if let Some(new) = new {
-        let mut created = Vec::new();
-        let result = walk(&new, areas, &Briefs, &mut found.coverage, |(brief, identity)| {
+    let (mut kept, mut has_problems) = (0_u64, false);
+    let mut created: Vec<EventBrief> = Vec::new();
+    if let Some(new) = &new {
+        let channel = channel_of(&path.bytes);
+        has_problems = !walk(new, areas, &Briefs, &mut found.coverage, |(brief, identity, clearing)| {
             if gone.remove(&identity) {
                 kept += 1;
-            } else {
-                created.push(brief);
+                return;
             }
+            // Events of other machines may have been forwarded to another log.
+            let is_own = brief.channel.eq_ignore_ascii_case(&channel);
+            let clearing = clearing.filter(|_| is_own).map(|clearing| clearing.channel.to_ascii_lowercase());
+            clearings.channels.extend(clearing);
+            created.push(brief);
         });
-        debug_assert!(result.is_ok(), "nothing here fails");
-        created.sort_by_key(|event: &EventBrief| (event.record_id, event.offset));
-        found.created.append(&mut created);
+        created.sort_by_key(|event| (event.record_id, event.offset));
     }
-    let fate = match (is_new, is_gone, gone.is_empty()) {
-        (true, ..) => LogFate::Created,
-        (_, true, _) => LogFate::Deleted,
-        (.., true) => return,
-        _ if kept > 0 || has_equal_chunks => LogFate::Overwritten,
-        _ => LogFate::Cleared,
-    };
+    let first_new = created.first().map(|event| event.record_id);
+    found.created.append(&mut created);
     let ids = || gone.iter().map(|(id, _)| *id);
     let gone_ids = ids().min().zip(ids().max());
+    let is_left = !gone.is_empty() && (kept > 0 || has_equal_records(old.as_ref(), new.as_ref(), areas));
+    let fate = match (&old, &new) {
+        (None, _) => LogFate::Created,
+        (_, None) => LogFate::Deleted,
+        _ if gone.is_empty() => return,
+        (_, Some(new)) => {
+            Traces { is_left, has_problems, is_full: is_full(new), gone: gone_ids, first_new }.fate()
+        }
+    };
+    if !is_left && matches!(fate, LogFate::Overwritten | LogFate::Replaced) {
+        clearings.emptied.push(found.logs.len());
+    }
     found.logs.push(LogChange { log: path, fate, gone: gone.len() as u64, gone_ids });
 }
 
-/// Chunks of a log of which something lies in `areas`.
-fn differing<'a>(log: &'a EventLog, areas: &'a RangeSet) -> impl Iterator<Item = u64> + Send + 'a {
-    let mut rest = areas.ranges();
-    (0..log.log.chunk_count()).filter(move |chunk| {
-        let (start, end) = (log.log.chunk_offset(*chunk), log.log.chunk_offset(chunk + 1));
-        while let Some((first, others)) = rest.split_first()
-            && first.end() <= start
-        {
-            rest = others;
-        }
-        rest.first().is_some_and(|range| range.start() < end)
-    })
+/// Whether both logs have records in a chunk of equal bytes.
+fn has_equal_records(old: Option<&EventLog>, new: Option<&EventLog>, areas: &RangeSet) -> bool {
+    let (Some(_), Some(new)) = (old, new) else { return false };
+    let mut differ = Differing::new(areas);
+    new.log.stored_chunks().any(|chunk| !differ.has(new, chunk) && is_used(new, chunk))
 }
 
-/// Collects the chunks of a log that differ.
+/// Chunks of which something lies in ranges. They are asked for in their order.
+struct Differing<'a> {
+    rest: &'a [ByteRange],
+}
+
+impl<'a> Differing<'a> {
+    fn new(areas: &'a RangeSet) -> Self {
+        Self { rest: areas.ranges() }
+    }
+
+    fn has(&mut self, log: &EventLog, chunk: u64) -> bool {
+        let (start, end) = (log.log.chunk_offset(chunk), log.log.chunk_offset(chunk.saturating_add(1)));
+        while let Some((first, others)) = self.rest.split_first()
+            && first.end() <= start
+        {
+            self.rest = others;
+        }
+        self.rest.first().is_some_and(|range| range.start() < end)
+    }
+}
+
+/// Collects the chunks of a log that differ. The flag is false where something could not be read.
 fn walk<C, T>(
     log: &EventLog,
     areas: &RangeSet,
     collect: &C,
     coverage: &mut Coverage,
     mut each: impl FnMut(T),
-) -> io::Result<()>
+) -> bool
 where
     C: Collect<Batch = Vec<T>>,
 {
     let filter = EventFilter::default();
     let walk = Walk { logs: std::slice::from_ref(log), form: Form::Xml, filter: &filter, recover: false };
-    let mut problems: Vec<ReadError> = Vec::new();
-    let units = differing(log, areas).map(|chunk| (0, chunk));
+    let mut problems = Problems::default();
+    let mut differ = Differing::new(areas);
+    let units = log.log.stored_chunks().filter(|chunk| differ.has(log, *chunk)).map(|chunk| (0, chunk));
     let result = walk.run(units, collect, |mut outcome| {
         problems.append(&mut outcome.problems);
         outcome.batch.into_iter().for_each(&mut each);
@@ -187,7 +235,7 @@ where
             &ReadError::io("event log", io::Error::other(error.to_string())),
         );
     }
-    result
+    result.is_ok() && problems.is_empty()
 }
 
 fn identity(row: &Row<'_>) -> Identity {
@@ -200,19 +248,20 @@ fn identity(row: &Row<'_>) -> Identity {
 struct Identities;
 
 impl Collect for Identities {
-    type Batch = Vec<((), Identity)>;
+    type Batch = Vec<Identity>;
 
     fn record(&self, row: &Row<'_>, batch: &mut Self::Batch) {
-        batch.push(((), identity(row)));
+        batch.push(identity(row));
     }
 }
 
 struct Briefs;
 
 impl Collect for Briefs {
-    type Batch = Vec<(EventBrief, Identity)>;
+    type Batch = Vec<(EventBrief, Identity, Option<Clearing>)>;
 
     fn record(&self, row: &Row<'_>, batch: &mut Self::Batch) {
-        batch.push((EventBrief::new(row, &System::of_xml(row.text)), identity(row)));
+        let brief = EventBrief::new(row, &System::of_xml(row.text));
+        batch.push((brief, identity(row), Clearing::of_xml(row.text)));
     }
 }

@@ -6,6 +6,8 @@ use vminspect_bytes::Timestamp;
 use super::collect::{Collect, Row, Walk};
 use super::filter::EventFilter;
 use super::listing::EventSummary;
+use super::message::short;
+use super::open::Problems;
 use super::{EventLog, message};
 use crate::finding::GuestPath;
 
@@ -44,11 +46,11 @@ impl EventBrief {
         Self {
             time: row.record.time(),
             record_id: row.record.id,
-            provider: system.provider.as_ref().to_owned(),
+            provider: short(&system.provider),
             event_id: system.event_id,
             level: system.level,
-            channel: system.channel.as_ref().to_owned(),
-            computer: system.computer.as_ref().to_owned(),
+            channel: short(&system.channel),
+            computer: short(&system.computer),
             log: row.log.path.clone(),
             offset: row.offset,
             recovered: row.record.recovered,
@@ -70,7 +72,7 @@ pub fn each_event(
 ) -> io::Result<EventSummary> {
     let walk = Walk { logs, form: Form::Xml, filter, recover };
     let mut summary = EventSummary::default();
-    let mut problems = vec![Vec::new(); logs.len()];
+    let mut problems = vec![Problems::default(); logs.len()];
     walk.run(walk.all_chunks(), &Briefs, |mut outcome| {
         summary.add(&mut outcome, &mut problems);
         for brief in outcome.batch {

@@ -15,10 +15,15 @@ pub enum LogFate {
     Created,
     /// Only the first side has it.
     Deleted,
-    /// None of the first side's records is left.
+    /// None of the first side's records is left, and an event says that the log was cleared, or its ids began anew.
     Cleared,
-    /// Records of the first side are gone, and others are left: a log that is full overwrites its oldest ones.
+    /// Records of the first side are gone, and others or later ones are there: a log that is full overwrites its oldest
+    /// ones.
     Overwritten,
+    /// None of the first side's records is left, and nothing tells why.
+    Replaced,
+    /// Records of the first side are gone, and the log of the second side could not be read whole.
+    Damaged,
 }
 
 impl LogFate {
@@ -30,6 +35,8 @@ impl LogFate {
             Self::Deleted => "deleted",
             Self::Cleared => "cleared",
             Self::Overwritten => "overwritten",
+            Self::Replaced => "replaced",
+            Self::Damaged => "damaged",
         }
     }
 }
@@ -52,7 +59,7 @@ pub struct LogChange {
 pub struct EventComparison {
     /// Records that only the second side has, log by log, in the order of their ids.
     pub created: Vec<EventFacts>,
-    /// Logs that were created, deleted, cleared, or that overwrote records.
+    /// Logs that were created, deleted, or that lost records.
     pub logs: Vec<LogChange>,
     /// What could not be read.
     pub coverage: Coverage,

@@ -10,6 +10,10 @@ use super::clearing::Clearing;
 use super::collect::{Collect, Row, Walk};
 use super::filter::EventFilter;
 use super::listing::EventSummary;
+use super::open::Problems;
+
+/// Gaps of one log that are told one by one. A hostile log has millions.
+const MOST_TOLD: u64 = 10_000;
 
 /// What is looked for besides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +71,11 @@ pub enum GapKind {
         /// Whether the chunk's records have another.
         records: bool,
     },
+    /// More gaps than are told one by one.
+    More {
+        /// How many more there are.
+        gaps: u64,
+    },
 }
 
 impl GapKind {
@@ -82,6 +91,7 @@ impl GapKind {
             Self::ChunkOrder { .. } => "chunk_order",
             Self::Cleared { .. } => "cleared",
             Self::Checksum { .. } => "checksum",
+            Self::More { .. } => "more",
         }
     }
 }
@@ -109,21 +119,32 @@ pub fn find_gaps(logs: &[EventLog], options: GapOptions) -> io::Result<(Vec<Gap>
     let filter = EventFilter::default();
     let walk = Walk { logs, form: Form::Xml, filter: &filter, recover: false };
     let mut summary = EventSummary::default();
-    let mut problems = vec![Vec::new(); logs.len()];
-    let mut chunks: Vec<Vec<Part>> = logs.iter().map(|_| Vec::new()).collect();
-    walk.run(walk.all_chunks(), &Parts { options }, |mut outcome| {
+    let mut problems = vec![Problems::default(); logs.len()];
+    let mut chunks: Vec<Parts> = logs.iter().map(|_| Parts::default()).collect();
+    walk.run(walk.all_chunks(), &Looking { options }, |mut outcome| {
         summary.add(&mut outcome, &mut problems);
         summary.events += outcome.batch.records;
-        chunks
-            .get_mut(outcome.log)
-            .into_iter()
-            .for_each(|chunks| chunks.push(std::mem::take(&mut outcome.batch)));
+        if let Some(parts) = chunks.get_mut(outcome.log) {
+            parts.add(outcome.batch);
+        }
         Ok(())
     })?;
     summary.tell(logs, &problems);
     let mut gaps = Vec::new();
     for (index, (log, parts)) in logs.iter().zip(chunks).enumerate() {
-        join(log, parts, options, &mut |found: Found| gaps.push(found.gap(index)));
+        let (mut told, mut more) = (0, parts.more);
+        join(log, parts.parts, options, &mut |found: Found| {
+            if told < MOST_TOLD {
+                told += 1;
+                gaps.push(found.gap(index));
+            } else {
+                more += 1;
+            }
+        });
+        if more > 0 {
+            let at = Point { offset: 0, id: 0, written: 0 };
+            gaps.push(Found { kind: GapKind::More { gaps: more }, at, has_record: false }.gap(index));
+        }
     }
     Ok((gaps, summary))
 }
@@ -169,11 +190,34 @@ struct Part {
     found: Vec<Found>,
 }
 
+/// What is known of the chunks of a log.
+#[derive(Default)]
 struct Parts {
+    parts: Vec<Part>,
+    /// What was found inside of them.
+    found: u64,
+    /// What was found besides, of which no more is known.
+    more: u64,
+}
+
+impl Parts {
+    fn add(&mut self, mut part: Part) {
+        let room = usize::try_from(MOST_TOLD.saturating_sub(self.found)).unwrap_or(usize::MAX);
+        self.more += part.found.len().saturating_sub(room) as u64;
+        part.found.truncate(room);
+        part.found.shrink_to_fit();
+        self.found += part.found.len() as u64;
+        if part.first.is_some() || !part.found.is_empty() {
+            self.parts.push(part);
+        }
+    }
+}
+
+struct Looking {
     options: GapOptions,
 }
 
-impl Collect for Parts {
+impl Collect for Looking {
     type Batch = Part;
 
     fn chunk(&self, chunk: &Chunk, part: &mut Part) {
@@ -276,5 +320,24 @@ fn chunk_order(parts: &[Part], tell: &mut dyn FnMut(Found)) {
         if let Some([before, after]) = descent {
             tell(Found::new(GapKind::ChunkOrder { before: before.id }, *after));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_gaps_are_kept() {
+        let at = Point { offset: 0, id: 9, written: 0 };
+        let mut parts = Parts::default();
+        for _ in 0..3 {
+            let found = (0..4000).map(|_| Found::new(GapKind::FirstRecord, at)).collect();
+            parts.add(Part { found, ..Part::default() });
+        }
+        let kept: usize = parts.parts.iter().map(|part| part.found.len()).sum();
+        assert_eq!((kept as u64, parts.more), (MOST_TOLD, 2000));
+        parts.add(Part::default());
+        assert_eq!(parts.parts.len(), 3, "of chunks that hold nothing, nothing is kept");
     }
 }

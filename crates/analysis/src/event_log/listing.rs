@@ -1,12 +1,12 @@
 use std::io::{self, Write};
 
 use vminspect_artefact::evtx::{Form, Record};
-use vminspect_bytes::ReadError;
 use vminspect_guest::Coverage;
 
 use super::EventLog;
 use super::collect::{Collect, Outcome, Row, Walk};
 use super::filter::EventFilter;
+use super::open::Problems;
 use super::order::Spool;
 
 /// Bytes that most chunks come to.
@@ -65,7 +65,7 @@ pub struct EventSummary {
 
 impl EventSummary {
     /// Takes over what became of a chunk.
-    pub(super) fn add<B>(&mut self, outcome: &mut Outcome<B>, problems: &mut [Vec<ReadError>]) {
+    pub(super) fn add<B>(&mut self, outcome: &mut Outcome<B>, problems: &mut [Problems]) {
         self.lost_remains += outcome.lost_remains;
         if let Some(of) = problems.get_mut(outcome.log) {
             of.append(&mut outcome.problems);
@@ -73,7 +73,7 @@ impl EventSummary {
     }
 
     /// Tells what was found wrong, log by log.
-    pub(super) fn tell(&mut self, logs: &[EventLog], problems: &[Vec<ReadError>]) {
+    pub(super) fn tell(&mut self, logs: &[EventLog], problems: &[Problems]) {
         for (log, problems) in logs.iter().zip(problems) {
             log.tell(&mut self.coverage, problems);
         }
@@ -93,7 +93,7 @@ pub fn list_events(
 ) -> io::Result<EventSummary> {
     let walk = Walk { logs, form: sink.form(), filter: &options.filter, recover: options.recover };
     let mut summary = EventSummary::default();
-    let mut problems = vec![Vec::new(); logs.len()];
+    let mut problems = vec![Problems::default(); logs.len()];
     let mut spool = if options.sorted { Some(Spool::new()?) } else { None };
     let mut is_first = true;
     walk.run(walk.all_chunks(), &Printing { sink, sorted: options.sorted }, |mut outcome| {

@@ -1,5 +1,8 @@
 use vminspect_artefact::evtx::xml::{Piece, Pieces, attributes};
 
+/// Characters of a provider's, channel's, computer's or user's name that are kept.
+const LONGEST_NAME: usize = 255;
+
 /// What an event holds besides its `System` element, on one line: `name=value` for each value, with blanks between
 /// them. At most some `limit` bytes; where there is more, it ends in `…`.
 #[must_use]
@@ -50,6 +53,16 @@ fn push(out: &mut String, name: &str, value: &str) {
     }
 }
 
+/// A name in at most 255 characters, which Windows allows; where there are more, it ends in `…`.
+pub(super) fn short(name: &str) -> String {
+    let mut short = name.to_owned();
+    if let Some((end, _)) = name.char_indices().nth(LONGEST_NAME) {
+        cut(&mut short, end);
+        short.shrink_to_fit();
+    }
+    short
+}
+
 fn cut(out: &mut String, limit: usize) {
     let mut end = limit.min(out.len());
     while !out.is_char_boundary(end) {
@@ -57,4 +70,17 @@ fn cut(out: &mut String, limit: usize) {
     }
     out.truncate(end);
     out.push('…');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn hostile_names_are_cut() {
+        let longest = "é".repeat(255);
+        assert_eq!(short(&longest), longest);
+        assert_eq!(short(&format!("{longest}x")), format!("{longest}…"));
+        assert_eq!(short(""), "");
+    }
 }

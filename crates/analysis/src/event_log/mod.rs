@@ -5,6 +5,7 @@ mod collect;
 mod compare;
 mod created;
 mod events;
+mod fate;
 mod filter;
 mod finding;
 mod gaps;

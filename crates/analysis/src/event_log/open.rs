@@ -65,15 +65,49 @@ impl EventLog {
         &self.name
     }
 
-    pub(super) fn tell(&self, coverage: &mut Coverage, problems: &[ReadError]) {
-        let all = self.log.problems().iter().chain(problems);
-        for problem in all.clone().take(MOST_TOLD) {
+    pub(super) fn tell(&self, coverage: &mut Coverage, problems: &Problems) {
+        for problem in self.log.problems().iter().chain(&problems.told) {
             coverage.add_read_error(&self.image, &self.path.bytes, problem);
         }
-        let more = all.skip(MOST_TOLD).count();
-        if more > 0 {
-            let error = ReadError::corrupt("event log").found(format!("{more} more problems"));
+        if problems.more > 0 {
+            let error = ReadError::corrupt("event log").found(format!("{} more problems", problems.more));
             coverage.add_read_error(&self.image, &self.path.bytes, &error);
         }
+    }
+}
+
+/// What is wrong with a log: the first problems, and how many more there are. A hostile log has millions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Problems {
+    told: Vec<ReadError>,
+    more: u64,
+}
+
+impl Problems {
+    pub(super) fn append(&mut self, problems: &mut Vec<ReadError>) {
+        let room = MOST_TOLD.saturating_sub(self.told.len()).min(problems.len());
+        self.more += (problems.len() - room) as u64;
+        self.told.extend(problems.drain(..room));
+        problems.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_problems_are_kept() {
+        let mut problems = Problems::default();
+        assert!(problems.is_empty());
+        for _ in 0..3 {
+            problems.append(&mut vec![ReadError::corrupt("event record"); 400]);
+        }
+        assert_eq!((problems.told.len(), problems.more), (MOST_TOLD, 200));
+        assert!(!problems.is_empty());
     }
 }

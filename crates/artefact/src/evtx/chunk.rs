@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use vminspect_bytes::ReadError;
 
 use super::ChunkHeader;
@@ -85,6 +87,7 @@ impl Scan<'_> {
         let mut at = u32::try_from(CHUNK_HEADER_SIZE).unwrap_or(0);
         // Where the last record of the walk ended: what is between it and the next one may hold remains.
         let mut done = at;
+        let mut is_behind_last = false;
         while at < end {
             match self.record(at, end) {
                 Ok(record) => {
@@ -92,12 +95,18 @@ impl Scan<'_> {
                     at = record.end();
                     done = at;
                     self.chunk.records.push(record);
-                    if record.id == header.ids.1 {
-                        break;
+                    if record.id == header.ids.1 && !is_behind_last {
+                        if !self.more_follow(&record, end, header) {
+                            break;
+                        }
+                        is_behind_last = true;
+                        let error = self.corrupt(at).expected(format!("record {} to be the last", record.id));
+                        self.chunk.problems.push(error.found("more before the free space"));
                     }
                 }
                 Err(error) => {
-                    let next = self.next_live(at.saturating_add(1), end, header);
+                    let ids = header.ids.0..=if is_behind_last { u64::MAX } else { header.ids.1 };
+                    let next = self.next_live(at.saturating_add(1), end, &ids);
                     // Zeros before the end that the header names: it was written ahead of the records.
                     if next.is_some() || !self.is_blank(at) {
                         self.chunk.problems.push(error);
@@ -117,6 +126,17 @@ impl Scan<'_> {
         }
         self.carve(done, self.length());
         self.check_last(header);
+    }
+
+    /// Whether sound records lie between the last one that the header names and the free space. Where the header does
+    /// not fit the records, those with the next ids are no contradiction: see [`Scan::going_on`].
+    fn more_follow(&self, last: &Record, end: u32, header: &ChunkHeader) -> bool {
+        let lags = header.is_dirty() || !header.records_checksum_holds;
+        let next = Record::at(self.bytes, last.end(), self.chunk.offset).ok();
+        next.is_some_and(|next| {
+            let is_next = last.id.checked_add(1) == Some(next.id);
+            next.end() <= end && next.has_size_copy(self.bytes) && !(lags && is_next)
+        })
     }
 
     /// A record that was not written to its end, or whose size is wrong, can tell something still. Returns where the
@@ -184,13 +204,11 @@ impl Scan<'_> {
     }
 
     /// The next sound record of the chunk's range of ids.
-    fn next_live(&self, mut from: u32, end: u32, header: &ChunkHeader) -> Option<u32> {
+    fn next_live(&self, mut from: u32, end: u32, ids: &RangeInclusive<u64>) -> Option<u32> {
         loop {
             let at = self.find_signature(from, end)?;
             let sound = Record::at(self.bytes, at, 0).ok().filter(|record| {
-                record.end() <= end
-                    && (header.ids.0..=header.ids.1).contains(&record.id)
-                    && record.has_size_copy(self.bytes)
+                record.end() <= end && ids.contains(&record.id) && record.has_size_copy(self.bytes)
             });
             if sound.is_some() {
                 return Some(at);

@@ -1,4 +1,6 @@
-use vminspect_bytes::{ReadAt, ReadAtExt, ReadError};
+use std::ops::Range;
+
+use vminspect_bytes::{ByteRange, Origin, ReadAt, ReadAtExt, ReadError};
 
 use super::FileHeader;
 use super::layout::{CHUNK_LENGTH, CHUNK_SIGNATURE, FILE_HEADER_BLOCK};
@@ -71,6 +73,40 @@ impl<S: ReadAt> Log<S> {
         self.source.len().saturating_sub(FILE_HEADER_BLOCK).div_ceil(CHUNK_LENGTH)
     }
 
+    /// Chunks of which something may be stored, in their order: a sparse file can claim to be larger than could ever
+    /// be read, and holes hold no records.
+    pub fn stored_chunks(&self) -> impl Iterator<Item = u64> + Send + '_ {
+        let mut known = 0..0;
+        std::iter::from_fn(move || {
+            if known.is_empty() {
+                known = self.stored_from(known.end)?;
+            }
+            known.next()
+        })
+    }
+
+    /// The next chunks from `first` on that something stored reaches.
+    fn stored_from(&self, first: u64) -> Option<Range<u64>> {
+        let mut at = self.chunk_offset(first);
+        let end = self.source.len();
+        if at >= end {
+            return None;
+        }
+        for extent in self.source.extents(ByteRange::new(at, end)) {
+            match extent {
+                Ok(extent) if extent.origin == Origin::Zero => at = extent.range.end(),
+                Ok(extent) => {
+                    return Some(
+                        chunk_at(at)..chunk_at(extent.range.end().saturating_sub(1)).saturating_add(1),
+                    );
+                }
+                // Reading it tells what is wrong.
+                Err(_) => return Some(chunk_at(at)..chunk_at(at).saturating_add(1)),
+            }
+        }
+        None
+    }
+
     /// Where in the file a chunk begins.
     #[must_use]
     pub const fn chunk_offset(&self, index: u64) -> u64 {
@@ -88,4 +124,9 @@ impl<S: ReadAt> Log<S> {
         buffer.resize(usize::try_from(length).unwrap_or(0), 0);
         self.source.read_exact_at(offset, buffer)
     }
+}
+
+/// The chunk that a byte of the file is in.
+const fn chunk_at(offset: u64) -> u64 {
+    offset.saturating_sub(FILE_HEADER_BLOCK) / CHUNK_LENGTH
 }

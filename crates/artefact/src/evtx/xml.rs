@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// Bytes of a reference to a character, with its `;`, in which it has to end.
+const LONGEST_REFERENCE: usize = 12;
+
 /// A piece of XML.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Piece<'x> {
@@ -32,15 +35,17 @@ impl<'x> Pieces<'x> {
     }
 
     fn tag(&mut self) -> Option<Piece<'x>> {
+        while let Some(instruction) = self.0.strip_prefix("<?") {
+            self.0 = instruction.split_once("?>")?.1;
+        }
+        if !self.0.starts_with('<') {
+            return self.text();
+        }
         let rest = self.0.strip_prefix('<')?;
         if let Some(cdata) = rest.strip_prefix("![CDATA[") {
             let (text, after) = cdata.split_once("]]>")?;
             self.0 = after;
             return Some(Piece::Text(Cow::Borrowed(text)));
-        }
-        if let Some(instruction) = rest.strip_prefix('?') {
-            self.0 = instruction.split_once("?>")?.1;
-            return self.next();
         }
         let end = end_of_tag(rest)?;
         let (tag, after) = rest.split_at_checked(end)?;
@@ -52,19 +57,20 @@ impl<'x> Pieces<'x> {
         let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         Some(Piece::Open { name, attributes, is_empty })
     }
+
+    fn text(&mut self) -> Option<Piece<'x>> {
+        let end = memchr::memchr(b'<', self.0.as_bytes()).unwrap_or(self.0.len());
+        let (text, rest) = self.0.split_at_checked(end)?;
+        self.0 = rest;
+        (!text.is_empty()).then(|| Piece::Text(unescape(text)))
+    }
 }
 
 impl<'x> Iterator for Pieces<'x> {
     type Item = Piece<'x>;
 
     fn next(&mut self) -> Option<Piece<'x>> {
-        if self.0.starts_with('<') {
-            return self.tag();
-        }
-        let end = memchr::memchr(b'<', self.0.as_bytes()).unwrap_or(self.0.len());
-        let (text, rest) = self.0.split_at_checked(end)?;
-        self.0 = rest;
-        (!text.is_empty()).then(|| Piece::Text(unescape(text)))
+        if self.0.starts_with('<') { self.tag() } else { self.text() }
     }
 }
 
@@ -105,7 +111,7 @@ fn unescape(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        match after.split_once(';').and_then(|(name, after)| Some((reference(name)?, after))) {
+        match split_reference(after) {
             Some((character, after)) => {
                 plain.push(character);
                 rest = after;
@@ -118,6 +124,13 @@ fn unescape(text: &str) -> Cow<'_, str> {
     }
     plain.push_str(rest);
     Cow::Owned(plain)
+}
+
+/// The character of the reference that text begins with, behind its `&`, and what follows.
+fn split_reference(text: &str) -> Option<(char, &str)> {
+    let head = text.as_bytes().get(..text.len().min(LONGEST_REFERENCE))?;
+    let (name, after) = text.split_at_checked(memchr::memchr(b';', head)?)?;
+    Some((reference(name)?, after.strip_prefix(';')?))
 }
 
 fn reference(name: &str) -> Option<char> {

@@ -2,7 +2,7 @@ use vminspect_bytes::{ReadError, Timestamp, push_wtf8, utf16le_units};
 use zerocopy::FromBytes;
 
 use super::flags::{ATTRIBUTE_DIRECTORY, FlagField};
-use super::layout::{ALIGNMENT, PAGE, RawExtent, RawHeader, RawV2, RawV3, RawV4};
+use super::layout::{ALIGNMENT, PAGE, RawExtent, RawHeader, RawRecord, RawV2, RawV3, RawV4};
 use super::reference::FileReference;
 
 /// A record of the journal.
@@ -150,37 +150,32 @@ impl<'a> Record<'a> {
 
     fn version_2(bytes: &'a [u8], offset: u64) -> Result<Self, Flaw> {
         let (raw, _) = RawV2::ref_from_prefix(bytes).map_err(|_| Flaw::Remainder)?;
-        let name = name(bytes, raw.file_name_offset.get(), raw.file_name_length.get(), size_of::<RawV2>())?;
-        Ok(Self {
-            offset,
-            length: raw.header.record_length.get(),
-            major_version: 2,
-            minor_version: raw.header.minor_version.get(),
-            file: FileReference::from_low(raw.file_reference_number.get()),
-            parent: FileReference::from_low(raw.parent_file_reference_number.get()),
-            usn: raw.usn.get(),
-            reasons: raw.reason.get(),
-            source: raw.source_info.get(),
-            body: Body::Change(Change {
-                filetime: raw.time_stamp.get(),
-                security_id: raw.security_id.get(),
-                attributes: raw.file_attributes.get(),
-                name,
-                is_plain: !name.is_empty() && usize::from(raw.file_name_offset.get()) == size_of::<RawV2>(),
-            }),
-        })
+        let references = [raw.file_reference_number, raw.parent_file_reference_number];
+        Self::change_of(raw, bytes, offset, references.map(|number| FileReference::from_low(number.get())))
     }
 
     fn version_3(bytes: &'a [u8], offset: u64) -> Result<Self, Flaw> {
         let (raw, _) = RawV3::ref_from_prefix(bytes).map_err(|_| Flaw::Remainder)?;
-        let name = name(bytes, raw.file_name_offset.get(), raw.file_name_length.get(), size_of::<RawV3>())?;
+        let references = [raw.file_reference_number, raw.parent_file_reference_number];
+        Self::change_of(raw, bytes, offset, references.map(|number| FileReference::from_bits(number.get())))
+    }
+
+    /// What versions 2 and 3 have in common.
+    fn change_of<I>(
+        raw: &RawRecord<I>,
+        bytes: &'a [u8],
+        offset: u64,
+        [file, parent]: [FileReference; 2],
+    ) -> Result<Self, Flaw> {
+        let (name_offset, header) = (raw.file_name_offset.get(), size_of::<RawRecord<I>>());
+        let name = name(bytes, name_offset, raw.file_name_length.get(), header)?;
         Ok(Self {
             offset,
             length: raw.header.record_length.get(),
-            major_version: 3,
+            major_version: raw.header.major_version.get(),
             minor_version: raw.header.minor_version.get(),
-            file: FileReference::from_bits(raw.file_reference_number.get()),
-            parent: FileReference::from_bits(raw.parent_file_reference_number.get()),
+            file,
+            parent,
             usn: raw.usn.get(),
             reasons: raw.reason.get(),
             source: raw.source_info.get(),
@@ -189,7 +184,7 @@ impl<'a> Record<'a> {
                 security_id: raw.security_id.get(),
                 attributes: raw.file_attributes.get(),
                 name,
-                is_plain: !name.is_empty() && usize::from(raw.file_name_offset.get()) == size_of::<RawV3>(),
+                is_plain: !name.is_empty() && usize::from(name_offset) == header,
             }),
         })
     }

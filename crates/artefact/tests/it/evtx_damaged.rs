@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 use vminspect_artefact::evtx::{Form, Log, exercise};
-use vminspect_bytes::Slice;
+use vminspect_bytes::{ByteRange, Extent, Origin, ReadAt, ReadError, Slice};
 
 use crate::evtx_evidence::{Read, bytes, json, read};
 
@@ -104,4 +104,65 @@ fn hostile_logs_are_told() {
         let met = exercise(&Slice(&bytes(name))).expect(name);
         assert!(met.problems > 0 && met.panics == 0 && met.text < 64 << 20, "{name}: {met:?}");
     }
+}
+
+/// A log with chunk 7 and a part of chunk 2^40; all else are holes.
+struct Sparse(Vec<u8>);
+
+impl Sparse {
+    const LAST: u64 = 1 << 40;
+    const STORED: [(u64, u64); 3] =
+        [(0, 4096), (4096 + 7 * 65_536, 65_536), (4096 + Self::LAST * 65_536 + 512, 512)];
+}
+
+impl ReadAt for Sparse {
+    fn len(&self) -> u64 {
+        1 << 60
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        buf.fill(0);
+        if offset < 4096 {
+            let start = usize::try_from(offset).expect("small");
+            buf.copy_from_slice(&self.0[start..start + buf.len()]);
+        }
+        Ok(())
+    }
+
+    fn extent_at(&self, range: ByteRange) -> Result<Extent, ReadError> {
+        let mut end = range.end();
+        for (start, length) in Self::STORED {
+            if (start..start + length).contains(&range.start()) {
+                let range = ByteRange::new(range.start(), range.end().min(start + length));
+                return Ok(Extent { range, origin: Origin::Unknown });
+            }
+            if start > range.start() {
+                end = end.min(start);
+            }
+        }
+        Ok(Extent { range: ByteRange::new(range.start(), end), origin: Origin::Zero })
+    }
+}
+
+#[test]
+fn chunks_in_holes_are_passed_over() {
+    let log = Log::open(Sparse(bytes("wrapped"))).expect("a log");
+    assert_eq!(log.chunk_count(), 1 << 44, "whatever is stored of them");
+    assert_eq!(log.stored_chunks().collect::<Vec<_>>(), [7, Sparse::LAST]);
+    let all = bytes("wrapped");
+    assert_eq!(Log::open(Slice(&all)).expect("a log").stored_chunks().collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+/// A header that counts fewer records than lie before the free space hides none.
+#[test]
+fn records_behind_the_last_one_of_the_header_are_read() {
+    let mut log = bytes("wrapped");
+    let (expected, _) = read(&log, Form::Xml, false);
+    let chunk = &mut log[4096..4096 + 65_536];
+    let first = u64::from_le_bytes(chunk[24..32].try_into().expect("8 bytes"));
+    chunk[32..40].copy_from_slice(&(first + 1).to_le_bytes());
+    let (records, problems) = read(&log, Form::Xml, false);
+    assert_eq!(records, expected);
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(matches!(&told[..], [told] if told.contains("more before the free space")), "{told:?}");
 }

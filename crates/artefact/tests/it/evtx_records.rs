@@ -86,6 +86,17 @@ fn xml_is_taken_apart() {
     }
 }
 
+/// What costs much time or stack where it is read in another way.
+#[test]
+fn hostile_xml_is_read_in_one_go() {
+    let ampersands = "&".repeat(4 << 20);
+    assert_eq!(Pieces::new(&ampersands).collect::<Vec<_>>(), [Piece::Text(ampersands.as_str().into())]);
+    let instructions = "<?a?>".repeat(1 << 20);
+    assert_eq!(Pieces::new(&instructions).count(), 0);
+    let behind = instructions + "x&#x0000041;";
+    assert_eq!(Pieces::new(&behind).collect::<Vec<_>>(), [Piece::Text("xA".into())]);
+}
+
 #[test]
 fn the_file_header_is_told() {
     let wrapped = bytes("wrapped");

@@ -49,9 +49,9 @@ pub fn gaps<W: Write>(
         }
         Format::Table { colour } => {
             let mut to = Sections::new(&mut out, Paint { on: colour });
-            for (index, log) in logs.iter().enumerate() {
-                let of: Vec<&Gap> = gaps.iter().filter(|gap| gap.log == index).collect();
-                to.section(&escape::terminal(log.name()), &of, |to, gap| {
+            for of in gaps.chunk_by(|a, b| a.log == b.log) {
+                let name = of.first().and_then(|gap| logs.get(gap.log)).map_or("", EventLog::name);
+                to.section(&escape::terminal(name), of, |to, gap| {
                     to.row("!", Colour::Yellow, &escape::terminal(&sentence(gap)))
                 })?;
             }
@@ -74,7 +74,9 @@ fn ends(gap: &Gap) -> (Option<String>, Option<String>) {
         GapKind::NextRecordId { header, expected, .. } => {
             (Some(header.to_string()), Some(expected.to_string()))
         }
-        GapKind::FirstRecord | GapKind::Cleared { .. } | GapKind::Checksum { .. } => (None, None),
+        GapKind::FirstRecord | GapKind::Cleared { .. } | GapKind::Checksum { .. } | GapKind::More { .. } => {
+            (None, None)
+        }
     }
 }
 
@@ -110,6 +112,7 @@ fn members<W: Write>(out: &mut JsonWriter<W>, logs: &[EventLog], gap: &Gap) -> i
             out.key("records")?;
             out.boolean(*records)
         }
+        GapKind::More { gaps } => out.number_field("gaps", *gaps),
     }
 }
 
@@ -134,6 +137,7 @@ fn detail(gap: &Gap) -> String {
         GapKind::Checksum { header: true, records: false } => "header".to_owned(),
         GapKind::Checksum { header: false, .. } => "records".to_owned(),
         GapKind::Checksum { header: true, records: true } => "header and records".to_owned(),
+        GapKind::More { gaps } => format!("{gaps} more"),
         _ => String::new(),
     }
 }
@@ -144,11 +148,10 @@ fn sentence(gap: &Gap) -> String {
     let at = gap.time.map(time::iso).unwrap_or_default();
     match &gap.kind {
         GapKind::FirstRecord => format!("{id} is the first, of {at}"),
-        GapKind::IdJump { before } if gap.record_id.is_some_and(|id| id > *before + 1) => {
-            let missing = gap.record_id.map_or(0, |id| id - before - 1);
-            format!("{id} follows record {before}: {missing} missing, before {at}")
-        }
-        GapKind::IdJump { before } => format!("{id} follows record {before}, at {at}"),
+        GapKind::IdJump { before } => match missing(*before, gap.record_id) {
+            Some(missing) => format!("{id} follows record {before}: {missing} missing, before {at}"),
+            None => format!("{id} follows record {before}, at {at}"),
+        },
         GapKind::TimeBackwards { before } => format!("{id} of {at} follows one of {}", time::iso(*before)),
         GapKind::Silence { before } => format!("nothing from {} to {at}, {id}", time::iso(*before)),
         GapKind::NextRecordId { header, expected, is_dirty } => {
@@ -161,6 +164,26 @@ fn sentence(gap: &Gap) -> String {
         GapKind::Cleared { channel, user } => format!("{channel} was cleared by {user}, {at}, {id}"),
         GapKind::Checksum { .. } => {
             format!("wrong checksum of the {} of the chunk at byte {}", detail(gap), gap.offset)
+        }
+        GapKind::More { gaps } => format!("{gaps} more gaps"),
+    }
+}
+
+/// Ids that are missing between that of a record and the next one.
+fn missing(before: u64, id: Option<u64>) -> Option<u64> {
+    id?.checked_sub(before)?.checked_sub(1).filter(|missing| *missing > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    #[test]
+    fn ids_that_are_missing() {
+        assert_eq!(missing(3, Some(7)), Some(3));
+        assert_eq!(missing(0, Some(u64::MAX)), Some(u64::MAX - 1));
+        for (before, id) in [(3, Some(4)), (3, Some(3)), (u64::MAX, Some(1)), (3, None)] {
+            assert_eq!(missing(before, id), None);
         }
     }
 }

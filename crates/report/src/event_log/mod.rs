@@ -20,7 +20,8 @@ pub use gaps::gaps;
 /// A format of a report of events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EventFormat {
-    /// XML as Windows has it: an `Event` element a line, without a declaration or a root.
+    /// XML as Windows has it: an `Event` element for each event, without a declaration or a root. Strings may hold line
+    /// breaks: an event ends with `</Event>`.
     Xml,
     /// One JSON array.
     Json,

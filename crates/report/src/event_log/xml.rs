@@ -3,7 +3,7 @@ use vminspect_artefact::evtx::Form;
 
 use super::safe::push_xml;
 
-/// One `Event` element a line.
+/// `Event` elements. Their strings may hold line breaks: an event ends with `</Event>`.
 pub(super) struct Xml;
 
 impl EventSink for Xml {

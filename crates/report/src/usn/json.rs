@@ -41,7 +41,7 @@ impl<W: Write> UsnReport for Records<W> {
         self.object(|out| {
             fields(out, record)?;
             if with_offset || place.carved {
-                out.plain_key("offset")?;
+                out.quoted_key("\"offset\":")?;
                 out.number(record.offset)?;
             }
             place_fields(out, place)
@@ -50,7 +50,7 @@ impl<W: Write> UsnReport for Records<W> {
 
     fn error(&mut self, index: u64, error: &ReadError) -> io::Result<()> {
         self.object(|out| {
-            out.plain_key("index")?;
+            out.quoted_key("\"index\":")?;
             out.number(index)?;
             out.optional_number_field("offset", error.offset())?;
             out.text_field("error", &error.to_string())
@@ -75,41 +75,42 @@ pub(super) fn reference<W: Write>(
 ) -> io::Result<()> {
     match file.parts() {
         Some((number, sequence)) => {
-            out.plain_key(number_key)?;
+            out.quoted_key(number_key)?;
             out.number(number)?;
-            out.plain_key(sequence_key)?;
+            out.quoted_key(sequence_key)?;
             out.number(sequence.into())
         }
         None => {
-            out.text_field(number_key, &file.to_string())?;
-            out.key(sequence_key)?;
+            out.quoted_key(number_key)?;
+            out.string(&file.to_string())?;
+            out.quoted_key(sequence_key)?;
             out.null()
         }
     }
 }
 
-pub(super) const FILE: (&str, &str) = ("file_reference_number", "file_reference_number_sequence");
-pub(super) const PARENT: (&str, &str) =
-    ("parent_file_reference_number", "parent_file_reference_number_sequence");
+const FILE: (&str, &str) = ("\"file_reference_number\":", "\"file_reference_number_sequence\":");
+const PARENT: (&str, &str) =
+    ("\"parent_file_reference_number\":", "\"parent_file_reference_number_sequence\":");
 
 fn fields<W: Write>(out: &mut JsonWriter<W>, record: &Record<'_>) -> io::Result<()> {
-    out.plain_key("length")?;
+    out.quoted_key("\"length\":")?;
     out.number(record.length.into())?;
-    out.plain_key("version")?;
+    out.quoted_key("\"version\":")?;
     out.digits(format_args!("{}.{}", record.major_version, record.minor_version))?;
     reference(out, FILE, record.file)?;
     reference(out, PARENT, record.parent)?;
-    out.plain_key("update_sequence_number")?;
+    out.quoted_key("\"update_sequence_number\":")?;
     signed(out, record.usn)?;
     let change = record.change();
-    out.plain_key("timestamp")?;
+    out.quoted_key("\"timestamp\":")?;
     match change {
         Some(change) => out.string_by(|out| time::push_spaced(out, change.time()))?,
         None => out.null()?,
     }
-    out.plain_key("reasons")?;
+    out.quoted_key("\"reasons\":")?;
     flags::json(out, FlagField::Reason, record.reasons)?;
-    out.plain_key("source_info")?;
+    out.quoted_key("\"source_info\":")?;
     flags::json(out, FlagField::Source, record.source)?;
     match change {
         Some(change) => change_fields(out, change),
@@ -118,11 +119,11 @@ fn fields<W: Write>(out: &mut JsonWriter<W>, record: &Record<'_>) -> io::Result<
 }
 
 fn change_fields<W: Write>(out: &mut JsonWriter<W>, change: &Change<'_>) -> io::Result<()> {
-    out.plain_key("security_id")?;
+    out.quoted_key("\"security_id\":")?;
     out.number(change.security_id.into())?;
-    out.plain_key("file_attributes")?;
+    out.quoted_key("\"file_attributes\":")?;
     flags::json(out, FlagField::Attributes, change.attributes)?;
-    out.plain_key("file_name")?;
+    out.quoted_key("\"file_name\":")?;
     let mut exact = true;
     out.string_by(|buffer| {
         exact = escape::json_utf16(buffer, change.name);
@@ -133,7 +134,7 @@ fn change_fields<W: Write>(out: &mut JsonWriter<W>, change: &Change<'_>) -> io::
     if exact {
         return Ok(());
     }
-    out.plain_key("file_name_hex")?;
+    out.quoted_key("\"file_name_hex\":")?;
     out.hex(change.name)
 }
 
@@ -143,15 +144,15 @@ fn range_fields<W: Write>(out: &mut JsonWriter<W>, record: &Record<'_>) -> io::R
         out.null()?;
     }
     let Body::Ranges(ranges) = &record.body else { return Ok(()) };
-    out.plain_key("remaining_extents")?;
+    out.quoted_key("\"remaining_extents\":")?;
     out.number(ranges.remaining.into())?;
-    out.plain_key("extents")?;
+    out.quoted_key("\"extents\":")?;
     out.begin_array()?;
     for extent in ranges.extents() {
         out.begin_object()?;
-        out.plain_key("offset")?;
+        out.quoted_key("\"offset\":")?;
         signed(out, extent.offset)?;
-        out.plain_key("length")?;
+        out.quoted_key("\"length\":")?;
         signed(out, extent.length)?;
         out.end_object()?;
     }

@@ -69,8 +69,8 @@ impl<W: Write> UsnTimelineReport for Rows<W> {
 /// What the Python program printed.
 fn kept<W: Write>(out: &mut JsonWriter<W>, row: &UsnRow<'_>, fields: UsnFields) -> io::Result<()> {
     match row.file.parts() {
-        Some((number, _)) => out.number_field(super::json::FILE.0, number)?,
-        None => out.text_field(super::json::FILE.0, &row.file.to_string())?,
+        Some((number, _)) => out.number_field("file_reference_number", number)?,
+        None => out.text_field("file_reference_number", &row.file.to_string())?,
     }
     path::write(out, "path", row.path)?;
     out.key("size")?;

@@ -21,8 +21,9 @@ const AFTER_HELP: &str = r"Examples:
   vminspect eventlog Security.evtx --grep 'mimikatz|lsass' --recover
   vminspect eventlog disk.qcow2 --all --gaps --format table
 
-Without --format, an XML element Event is printed for each record, one a line. Times of --from and --to are
-UTC: 2024-05-01, 2024-05-01T12:30 or 2024-05-01T12:30:00Z; an event at --to itself is not printed.";
+Without --format, an XML element Event is printed for each record. Its strings may hold line breaks: it ends with
+</Event>. Times of --from and --to are UTC: 2024-05-01, 2024-05-01T12:30 or 2024-05-01T12:30:00Z. Both ends belong
+to the period, and a day alone is the whole day.";
 
 /// Prints the records of Windows event logs (.evtx), as XML, JSON or CSV, or tells what is missing from them.
 #[derive(Args, Debug)]

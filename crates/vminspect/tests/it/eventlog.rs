@@ -332,3 +332,64 @@ fn every_format_tells_of_events() {
     assert!(without.get("events").is_none());
     assert!(Path::new(&disk).exists());
 }
+
+fn crc32(parts: &[&[u8]]) -> [u8; 4] {
+    let mut crc = libdeflater::Crc::new();
+    parts.iter().for_each(|part| crc.update(part));
+    crc.sum().to_le_bytes()
+}
+
+/// What became of the log `Security`, of which the second disk has records 21 to 23, when its chunk there is changed.
+fn fate_of_security(change: impl Fn(&mut [u8])) -> String {
+    let directory = scratch();
+    let (before, after) = (sample(&directory, "guest-before.raw"), sample(&directory, "guest-after.raw"));
+    let mut disk = fs::read(&after).unwrap();
+    let ids: Vec<u8> = [21_u64, 23].iter().flat_map(|id| id.to_le_bytes()).collect();
+    let is_it = |chunk: &[u8]| chunk.starts_with(b"ElfChnk\0") && chunk[24..40] == *ids;
+    let at = (0..disk.len() - 65_536).step_by(512).find(|at| is_it(&disk[*at..])).unwrap();
+    change(&mut disk[at..at + 65_536]);
+    fs::write(&after, disk).unwrap();
+    let found = run(["compare", "--events", &before, &after, "--format", "json"]).json();
+    let logs = found["events"]["logs"].as_array().unwrap();
+    let log = logs.iter().find(|log| log["log"].as_str().unwrap().ends_with("Security.evtx")).unwrap();
+    assert_eq!(log["gone"], 20);
+    log["change"].as_str().unwrap().to_owned()
+}
+
+/// That a log was cleared takes an event that says so, or ids that begin anew: a log that is full looks alike otherwise.
+#[test]
+fn a_log_that_wrapped_around_was_not_cleared() {
+    let other_provider = |chunk: &mut [u8]| {
+        let name: Vec<u8> = "Windows-Eventlog".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let found: Vec<usize> = (0..chunk.len()).filter(|at| chunk[*at..].starts_with(&name)).collect();
+        assert!(!found.is_empty());
+        found.into_iter().for_each(|at| chunk[at] = b'V');
+    };
+    let checksums = |chunk: &mut [u8]| {
+        let end = u32::from_le_bytes(chunk[48..52].try_into().unwrap());
+        let records = crc32(&[&chunk[512..usize::try_from(end).unwrap()]]);
+        chunk[52..56].copy_from_slice(&records);
+        let header = crc32(&[&chunk[..120], &chunk[128..512]]);
+        chunk[124..128].copy_from_slice(&header);
+    };
+    assert_eq!(fate_of_security(|_| {}), "cleared");
+    let wrapped = fate_of_security(|chunk| {
+        other_provider(chunk);
+        checksums(chunk);
+    });
+    assert_eq!(wrapped, "overwritten");
+    assert_eq!(fate_of_security(other_provider), "damaged", "the checksum of its records is wrong");
+}
+
+/// A sparse file can claim to be as large as no disk: its holes are not read.
+#[test]
+fn holes_of_a_log_are_passed_over() {
+    let directory = scratch();
+    let log = PathBuf::from(sample(&directory, "wrapped.evtx"));
+    let sound = run(["eventlog", log.to_str().unwrap(), "--format", "jsonl"]).code(0);
+    fs::File::options().write(true).open(&log).unwrap().set_len(1 << 42).unwrap();
+    let sparse = run(["eventlog", log.to_str().unwrap(), "--format", "jsonl"]).code(0);
+    assert_eq!(sparse.out, sound.out);
+    let gaps = run(["eventlog", log.to_str().unwrap(), "--gaps", "--format", "json"]).code(0).json();
+    assert_eq!(gaps.as_array().unwrap().len(), 5);
+}
