@@ -7,6 +7,8 @@ use vminspect_analysis::timeline::{FileRow, State};
 use vminspect_bytes::Timestamp;
 use vminspect_filesystem::{FileKind, NameEncoding, RecordName, StoredAttribute, Times};
 
+use crate::decimal;
+
 /// Type codes of NTFS's attributes.
 const FILE_NAME: u32 = 0x30;
 const DATA: u32 = 0x80;
@@ -70,7 +72,7 @@ impl Line<'_> {
             Part::Name(name) => (name.size, name.times),
         };
         for number in [u64::from(owner), u64::from(metadata.gid), size] {
-            push_number(number, out);
+            decimal::push(out, number);
             out.push(b'|');
         }
         self.times(times, out);
@@ -104,7 +106,7 @@ impl Line<'_> {
     }
 
     fn inode(&self, part: &Part<'_>, out: &mut Vec<u8>) {
-        push_number(self.row.filesystem.record_number(self.row.record.metadata.id), out);
+        decimal::push(out, self.row.filesystem.record_number(self.row.record.metadata.id));
         let (kind, id) = match part {
             Part::File => return,
             Part::Attribute(attribute) => (attribute.kind, attribute.id),
@@ -112,7 +114,7 @@ impl Line<'_> {
         };
         for number in [kind, u32::from(id)] {
             out.push(b'-');
-            push_number(number.into(), out);
+            decimal::push(out, number.into());
         }
     }
 
@@ -158,7 +160,7 @@ impl Line<'_> {
             if seconds < 0 {
                 out.push(b'-');
             }
-            push_number(seconds.unsigned_abs(), out);
+            decimal::push(out, seconds.unsigned_abs());
         }
     }
 }
@@ -218,20 +220,6 @@ fn push_escape(code: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("\\x{code:02x}").as_bytes());
 }
 
-/// Appends a number in decimal.
-fn push_number(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-        if number == 0 {
-            return out.extend_from_slice(&digits[at..]);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,14 +238,5 @@ mod tests {
         assert_eq!(escaped("é\u{9b}".as_bytes(), NameEncoding::Bytes), r"é\x9b");
         assert_eq!(escaped(b"a\xffb", NameEncoding::Bytes), r"a\xffb");
         assert_eq!(escaped(b"a\xed\xa0\x80|", NameEncoding::Wtf8), "a\u{fffd}\\|");
-    }
-
-    #[test]
-    fn numbers_are_decimal() {
-        for number in [0, 9, 10, 1_234_567_890, u64::MAX] {
-            let mut out = Vec::new();
-            push_number(number, &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
-        }
     }
 }
