@@ -70,16 +70,7 @@ fn event<'a>(row: &'a UsnRow<'_>, volume: u16, detail: &'a str) -> Event<'a> {
 
 /// The reasons, and what is noteworthy.
 fn detail(row: &UsnRow<'_>) -> String {
-    let mut text = String::new();
-    for (bit, name) in FlagField::Reason.each(row.reasons) {
-        if !text.is_empty() {
-            text.push('|');
-        }
-        match name {
-            Some(name) => text.push_str(name),
-            None => text.push_str(&format!("{bit:#x}")),
-        }
-    }
+    let mut text = FlagField::Reason.joined(row.reasons, "");
     if row.transient {
         text.push_str(" (created and deleted within the journal)");
     }

@@ -131,6 +131,16 @@ impl FlagField {
         })
     }
 
+    /// The names of the bits that are set, and the digits of those without, joined by `|`. `before` stands before each name.
+    #[must_use]
+    pub fn joined(self, bits: u32, before: &str) -> String {
+        let each = self.each(bits).map(|(bit, name)| match name {
+            Some(name) => format!("{before}{name}"),
+            None => format!("{bit:#x}"),
+        });
+        each.collect::<Vec<_>>().join("|")
+    }
+
     /// The bits that are set and have no name.
     #[must_use]
     pub fn unnamed(self, bits: u32) -> u32 {

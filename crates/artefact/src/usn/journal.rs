@@ -8,6 +8,9 @@ use super::record::{Flaw, Parsed, Record};
 /// Bytes that are read at once.
 const WINDOW: usize = 1 << 18;
 
+/// Unreadable pages in a row after which more is passed over at once.
+const MOST_FAILURES: u32 = 256;
+
 /// The records of a stream `$J`, or of a file with its bytes.
 pub struct Journal<'r> {
     bytes: &'r dyn ReadAt,
@@ -27,9 +30,10 @@ impl<'r> Journal<'r> {
     pub fn visit(&self, mut visitor: impl FnMut(Result<Record<'_>, ReadError>) -> Flow) {
         let mut reader = Reader {
             bytes: self.bytes,
-            // Room for a window, and for the beginning of a record that passes its end.
-            buffer: vec![0; WINDOW.saturating_add(PAGE)],
+            // Room for a window, and for a record that passes its end with what has to follow it.
+            buffer: vec![0; WINDOW.saturating_add(PAGE).saturating_add(PAGE)],
             parser: Parser { lost: false },
+            failures: 0,
         };
         for stretch in self.stretches() {
             if reader.stretch(stretch, &mut visitor).is_break() {
@@ -77,6 +81,8 @@ struct Reader<'r> {
     bytes: &'r dyn ReadAt,
     buffer: Vec<u8>,
     parser: Parser,
+    /// Pages in a row that could not be read.
+    failures: u32,
 }
 
 impl Reader<'_> {
@@ -95,7 +101,11 @@ impl Reader<'_> {
                 Ok(length) => length,
                 Err((error, length)) => {
                     visitor(Err(error))?;
-                    position = position.saturating_add(length);
+                    let skipped = self.skip(position.saturating_add(length), range.end());
+                    if skipped > 0 {
+                        visitor(Err(untried(position.saturating_add(length), skipped)))?;
+                    }
+                    position = position.saturating_add(length).saturating_add(skipped);
                     (kept, self.parser.lost) = (0, true);
                     continue;
                 }
@@ -111,19 +121,37 @@ impl Reader<'_> {
         Flow::Continue(())
     }
 
+    /// Bytes that are passed over behind a page that cannot be read: ever more where many in a row cannot, as a hostile
+    /// stream can have more of them than time.
+    fn skip(&mut self, position: u64, end: u64) -> u64 {
+        self.failures = self.failures.saturating_add(1);
+        let doublings = self.failures.saturating_sub(MOST_FAILURES).min(50);
+        let step = if doublings == 0 { 0 } else { u64::try_from(PAGE).unwrap_or(0) << doublings };
+        step.min(end.saturating_sub(position))
+    }
+
     /// Fills the buffer from `kept` on. Where that fails, the first page of it that can be read, or the error and the
     /// bytes that it costs.
     fn read(&mut self, position: u64, kept: usize, length: usize) -> Result<usize, (ReadError, u64)> {
         for length in [length, length.min(PAGE)] {
             let into = self.buffer.get_mut(kept..kept.saturating_add(length)).unwrap_or_default();
             match self.bytes.read_exact_at(position, into) {
-                Ok(()) => return Ok(into.len()),
+                Ok(()) => {
+                    self.failures = 0;
+                    return Ok(into.len());
+                }
                 Err(error) if length <= PAGE => return Err((error, u64::try_from(length).unwrap_or(1))),
                 Err(_) => {}
             }
         }
         Ok(0)
     }
+}
+
+fn untried(position: u64, length: u64) -> ReadError {
+    ReadError::corrupt("change journal")
+        .at(position)
+        .found(format!("{length} bytes behind many that cannot be read, which were not tried"))
 }
 
 /// Finds records one after another.

@@ -7,6 +7,7 @@ use vminspect_artefact::evtx::exercise;
 use vminspect_bytes::Slice;
 
 use crate::evtx_evidence;
+use crate::random::Random;
 
 const DAMAGED: &[&str] = &["types", "wrapped", "dirty", "damaged", "hostile-doubling"];
 /// Changes of each: more than 10,000 in all.
@@ -17,22 +18,6 @@ const CUTS: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Text of one chunk, twice, is 64 MiB at most each time.
 const MOST_TEXT: usize = 128 << 20;
-
-/// Numbers that only look random (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).expect("small")
-    }
-}
 
 fn share(count: usize) -> usize {
     let full = std::env::var_os("VMINSPECT_DAMAGE").is_some_and(|value| value == "full");

@@ -6,6 +6,7 @@ mod evtx_damage;
 mod evtx_damaged;
 mod evtx_evidence;
 mod evtx_records;
+mod random;
 mod registry_corpus;
 mod registry_damage;
 mod registry_damaged;

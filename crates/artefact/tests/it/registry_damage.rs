@@ -7,6 +7,7 @@ use vminspect_artefact::registry::{Log, exercise};
 use vminspect_bytes::{Memory, Slice};
 
 use crate::evidence;
+use crate::random::Random;
 
 /// Of every structure, with what is deleted, and with logs of both kinds.
 const DAMAGED: &[(&str, &[&str])] = &[
@@ -26,22 +27,6 @@ const CHANGES: usize = 1_200;
 const CUTS: usize = 120;
 /// Far above what any of them takes.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Numbers that only look random (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).expect("small")
-    }
-}
 
 /// A hive and its logs.
 fn files((name, logs): (&str, &[&str])) -> Vec<Vec<u8>> {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use vminspect_artefact::usn::{Journal, exercise};
-use vminspect_bytes::Slice;
+use vminspect_bytes::{ReadAt, ReadError, Slice};
+
+use crate::random::Random;
 
 /// Changes of each journal: more than 10,000 in all.
 const CHANGES: usize = 500;
@@ -14,22 +16,6 @@ const CHANGES: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A length that was changed hides what follows, at most so many bytes, and then the rest of a record.
 const REACH: u64 = 4096 + 1024;
-
-/// Numbers that only look random (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).expect("small")
-    }
-}
 
 fn is_full() -> bool {
     std::env::var_os("VMINSPECT_DAMAGE").is_some_and(|value| value == "full")
@@ -175,5 +161,33 @@ fn damage_by_cutting_loses_only_the_last_record() {
         for start in (0..sound.len()).step_by(step) {
             run(&format!("{name}, from {start}"), &sound[start..]);
         }
+    }
+}
+
+/// A stream of which nothing can be read.
+struct Unreadable(u64);
+
+impl ReadAt for Unreadable {
+    fn len(&self) -> u64 {
+        self.0
+    }
+
+    fn read_exact_at(&self, offset: u64, _: &mut [u8]) -> Result<(), ReadError> {
+        Err(ReadError::corrupt("disk").at(offset))
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_given_up_before_it_takes_forever() {
+    for (pages, most) in [(1, 1), (100, 100), (1 << 48, 400)] {
+        let mut errors = 0;
+        let mut end = 0;
+        Journal::new(&Unreadable(pages * 4096)).visit(|record| {
+            end = record.expect_err("nothing is readable").offset().expect("a place");
+            errors += 1;
+            ControlFlow::Continue(())
+        });
+        assert!(errors >= 1 && errors <= most, "{errors} of {pages}");
+        assert!(end < pages * 4096);
     }
 }

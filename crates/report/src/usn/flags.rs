@@ -1,6 +1,5 @@
 //! The bits of a record's fields as reports spell them.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use vminspect_artefact::usn::FlagField;
@@ -31,43 +30,30 @@ pub(super) fn json_names<W: Write>(out: &mut JsonWriter<W>, field: FlagField, bi
 
 /// The names as Microsoft has them in full, joined by `|`.
 pub(super) fn full(field: FlagField, bits: u32) -> String {
-    joined(field, bits, |text, name| {
-        text.push_str(field.prefix());
-        text.push_str(name);
-    })
+    field.joined(bits, field.prefix())
 }
 
 /// The names without what they all begin with, for people.
 pub(super) fn short(field: FlagField, bits: u32) -> String {
-    joined(field, bits, String::push_str)
+    field.joined(bits, "")
 }
 
 /// The names in the spelling of `MFTECmd`: `RENAME_OLD_NAME` is `RenameOldName`.
 pub(super) fn mftecmd(field: FlagField, bits: u32) -> String {
-    joined(field, bits, |text, name| match name {
-        "READONLY" => text.push_str("ReadOnly"),
-        name => camel(text, name),
-    })
+    let each = field.each(bits).map(|(bit, name)| match name {
+        Some("READONLY") => "ReadOnly".to_owned(),
+        Some(name) => camel(name),
+        None => format!("{bit:#x}"),
+    });
+    each.collect::<Vec<_>>().join("|")
 }
 
-fn joined(field: FlagField, bits: u32, push: impl Fn(&mut String, &'static str)) -> String {
+fn camel(name: &str) -> String {
     let mut text = String::new();
-    for (bit, name) in field.each(bits) {
-        if !text.is_empty() {
-            text.push('|');
-        }
-        match name {
-            Some(name) => push(&mut text, name),
-            None => drop(write!(text, "{bit:#x}")),
-        }
-    }
-    text
-}
-
-fn camel(text: &mut String, name: &str) {
     for word in name.split('_') {
         let mut letters = word.chars();
         text.extend(letters.next());
         text.extend(letters.map(|letter| letter.to_ascii_lowercase()));
     }
+    text
 }
