@@ -149,6 +149,18 @@ impl Arguments {
         }
     }
 
+    /// Fails when the chart and another file would have one name, where only the last would stay.
+    fn check_chart(&self) -> Result<(), Failure> {
+        let others = [self.output.as_deref(), self.coverage.coverage.as_deref()];
+        match self.chart.as_deref() {
+            Some(chart) if others.contains(&Some(chart)) => Err(Failure::new(format!(
+                "{} is named for the chart and for another file; name two files",
+                chart.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn options(&self, session: &Session) -> Result<Options, Failure> {
         let options = session.paths(&self.matched, &self.exclude)?;
         let hashes = if self.hash { algorithms(&[self.algorithm]) } else { Vec::new() };
@@ -160,6 +172,7 @@ pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, F
     let path = arguments.output.as_deref();
     let form = arguments.form(session.colour(path));
     arguments.check(&form)?;
+    arguments.check_chart()?;
     let options = arguments.options(session)?;
     let guest = session.open(&arguments.disk, &arguments.evidence)?;
     let mut out = Output::open(path, &[&guest])?;
@@ -231,9 +244,11 @@ impl Work<'_> {
         names.sort_unstable();
         names.dedup();
         let sources: Vec<&dyn EventSource> = names.into_iter().map(source).collect();
-        let chart = arguments.chart.as_deref();
-        let chart = chart.map(|path| Ok((path, Output::open(Some(path), &[self.guest])?)));
-        let chart = chart.transpose().map_err(|failure: Failure| failure)?;
+        // Opened before the work, so that a path that cannot be written to costs nothing.
+        let chart = match arguments.chart.as_deref() {
+            Some(path) => Some((path, Output::open(Some(path), &[self.guest])?)),
+            None => None,
+        };
         let mut histogram = Histogram::default();
         let counts = arguments.histogram || arguments.chart.is_some();
         let fields = EventFields::new(self.guest, fields, arguments.hash, self.host());

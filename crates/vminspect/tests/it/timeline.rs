@@ -472,6 +472,8 @@ fn what_formats_of_files_cannot_do_is_refused() {
         let refused = run(["timeline", AFTER, "--format", "bodyfile"].iter().chain(option)).code(2);
         assert!(refused.err.contains("bodyfile"), "{}", refused.err);
     }
+    let twice = run(["timeline", AFTER, "--chart", "x.svg", "-o", "x.svg"]).code(2);
+    assert!(twice.err.contains("two files"), "{}", twice.err);
     let wrong = run(["timeline", AFTER, "--from", "yesterday"]).code(2);
     assert!(wrong.err.contains("2024-05-01"), "{}", wrong.err);
 }
