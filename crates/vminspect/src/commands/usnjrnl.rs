@@ -111,10 +111,9 @@ struct Choice {
 }
 
 impl Choice {
-    fn of(arguments: &Arguments) -> Result<Self, Failure> {
+    fn of(session: &Session, arguments: &Arguments) -> Result<Self, Failure> {
         let has_filter = !arguments.matched.is_empty() || !arguments.exclude.is_empty();
-        let filter = PathFilter::new(&arguments.matched, &arguments.exclude)
-            .map_err(|error| Failure::new(format!("{error}; see --help for how patterns are written")))?;
+        let filter = session.paths(&arguments.matched, &arguments.exclude)?.filter;
         Ok(Self {
             reasons: arguments.reason.iter().fold(0, |bits, bit| bits | bit),
             times: arguments.times.range()?,
@@ -133,7 +132,7 @@ impl Choice {
 pub(crate) fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, Failure> {
     let path = arguments.output.as_deref();
     check_two_files(path, arguments.coverage.coverage.as_deref())?;
-    let choice = Choice::of(arguments)?;
+    let choice = Choice::of(session, arguments)?;
     match (&arguments.disk, &arguments.usnjrnl) {
         (Some(disk), _) => of_disk(session, arguments, &choice, disk),
         (None, Some(journal)) => of_host(session, arguments, &choice, journal),
